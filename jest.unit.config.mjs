@@ -1,0 +1,7 @@
+// The tests that need no server: `npm run test:unit`.
+import base from './jest.base.mjs';
+
+export default {
+  ...base,
+  testMatch: ['<rootDir>/test/{entry,options,core,http,house}/**/*.test.ts'],
+};

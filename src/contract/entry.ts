@@ -1,0 +1,48 @@
+// An entry: the bytes of one answer with everything needed to judge and to send them.
+
+/** Version of the stored form. Part of every entry's name in a shared store, so releases never read each other's bytes. */
+export const WIRE_VERSION = 1;
+
+/** A point in the history of invalidations: `seq` counts them, `epoch` changes whenever the count was lost. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** One stored header field; repeated lines stay repeated lines. */
+export type HeaderField = readonly [name: string, value: string | readonly string[]];
+
+export interface Entry {
+  /** The bytes to send: an HTTP body, or an encoded value of a loader. */
+  readonly body: Buffer;
+  /** HTTP status; 0 for a loader's value. */
+  readonly status: number;
+  /** Header fields that the handler set, as it spelled them. */
+  readonly headers: readonly HeaderField[];
+  /** Entity-tag over the bytes, quotes and `W/` included; empty for a loader's value. */
+  readonly etag: string;
+  /** Report type: names the policy. */
+  readonly type: string;
+  /** Whose memory budget the entry counts against: the identity segment of its key. */
+  readonly owner: string;
+  /** Wall clock, ms: when the computation began, so a slow report is not younger than its data. */
+  readonly createdAt: number;
+  /** Wall clock, ms: fresh before this. */
+  readonly staleAt: number;
+  /** Wall clock, ms: never served at or after this. */
+  readonly deleteAt: number;
+  /** How long the computation took, ms. */
+  readonly computeMs: number;
+  /** The tags that invalidate it, whole-kind tags included. */
+  readonly tags: readonly string[];
+  /** The position captured before the computation's first read. */
+  readonly epoch: string;
+  readonly asOf: number;
+}
+
+/** Bytes that a value mixed into a computation was current as of: what it depends on, and since when. */
+export interface Dependency {
+  readonly tags: readonly string[];
+  readonly epoch: string;
+  readonly asOf: number;
+}

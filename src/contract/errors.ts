@@ -1,0 +1,38 @@
+// Every error this library throws: one table of codes, each with its message and what to do next.
+
+/** Advice by code. `README.md` lists the same codes; a test keeps the two equal. */
+export const ERROR_ADVICE = {
+  ERC_OPTION: 'Correct the option named in the message; nothing was changed.',
+  ERC_IDENTIFY_REQUIRED:
+    'Pass `identify: (req) => req.user && { user: req.user.id }`. A report cache without identity would show one user the report of another.',
+  ERC_TYPE_UNKNOWN: 'Declare the report type under `types`, or use one of the built-in types.',
+  ERC_FILTER: 'Declare the filter with one of the documented kinds.',
+  ERC_FILTER_VALUE: 'Use plain data (string, number, boolean, bigint, Date, array, object) for filters.',
+  ERC_TAG:
+    'Build tags with tag(kind, id): a kind is letters, digits, - and _; an id is a non-empty string or a number.',
+  ERC_PATTERN: 'Use report:<report>:*, <kind>:<id>:*, <type>:* or *; see "Patterns" in the README.',
+  ERC_VALUE: 'Return plain data from the loader, or give the cache a codec for this value.',
+  ERC_CASCADE: 'Name an existing relation path or column of the entity in the cascade rule.',
+  ERC_DATA_SOURCE: 'Call connect() with an initialised TypeORM DataSource.',
+  ERC_REDIS: 'Pass an ioredis Redis or Cluster client (5.4+ or 6).',
+  ERC_CLOSED: 'The cache was closed; create a new one.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_ADVICE;
+
+/**
+ * The only error class of the library. Recognise it by `code`, not by `instanceof`: the ESM and the CJS build can
+ * both be loaded in one process.
+ */
+export class ReportCacheError extends Error {
+  override readonly name = 'ReportCacheError';
+  readonly code: ErrorCode;
+  /** What to do next. */
+  readonly advice: string;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(`${code}: ${message} ${ERROR_ADVICE[code]}`, options);
+    this.code = code;
+    this.advice = ERROR_ADVICE[code];
+  }
+}

@@ -1,0 +1,106 @@
+// Every event of the cache as one discriminated union. Ids only: never bodies, headers or filter values.
+import type { LayerName } from './store.js';
+
+/** Why the cache was not asked. */
+export type BypassReason =
+  | 'method' // neither GET nor HEAD
+  | 'no-identity' // identify() returned nothing usable
+  | 'unknown-parameter' // a query parameter that no filter declares
+  | 'filter-value' // a query parameter that does not fit its filter
+  | 'key' // report, filters or tags could not be made from the request
+  | 'ttl-zero' // the type is switched off
+  | 'request-no-store' // the request forbids it
+  | 'transaction' // the request has written inside an open transaction, or reads an older snapshot
+  | 'unavailable' // the store cannot tell
+  | 'wait' // waited too long for a running computation
+  | 'closed';
+
+/** Why a computed answer was not stored. */
+export type DeclineReason =
+  | 'status'
+  | 'no-store'
+  | 'no-cache'
+  | 'max-age'
+  | 'set-cookie'
+  | 'vary-star'
+  | 'partial'
+  | 'too-large'
+  | 'too-many-tags'
+  | 'incomplete' // the client left, the handler destroyed the response, or the length does not add up
+  | 'not-modified' // the handler itself answered 304
+  | 'head' // HEAD answers have no body to store
+  | 'request-no-store'
+  | 'transaction'
+  | 'stale' // invalidated while it was computed
+  | 'epoch'
+  | 'unavailable'
+  | 'error'; // the loader or handler failed
+
+export type CacheEvent =
+  | {
+      readonly kind: 'hit';
+      readonly key: string;
+      readonly type: string;
+      readonly layer: LayerName;
+      readonly ageMs: number;
+      readonly coalesced: boolean;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'staleHit';
+      readonly key: string;
+      readonly type: string;
+      readonly layer: LayerName;
+      readonly ageMs: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'miss';
+      readonly key: string;
+      readonly type: string;
+      readonly reason: string;
+      readonly durationMs: number;
+    }
+  | { readonly kind: 'bypass'; readonly type: string; readonly reason: BypassReason; readonly detail?: string }
+  | {
+      readonly kind: 'declined';
+      readonly key: string;
+      readonly type: string;
+      readonly reason: DeclineReason;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'stored';
+      readonly key: string;
+      readonly type: string;
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'invalidate';
+      readonly tags: readonly string[];
+      readonly cause: string;
+      readonly seq: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: 'invalidateFailed';
+      readonly tags: readonly string[];
+      readonly cause: string;
+      readonly attempt: number;
+      readonly error: string;
+    }
+  | { readonly kind: 'layerFailed'; readonly layer: LayerName; readonly operation: string; readonly error: string }
+  /** Pushes were lost or the history changed: this process's memory is distrusted from here on. */
+  | { readonly kind: 'distrust'; readonly reason: 'gap' | 'epoch' | 'disconnected' }
+  /** A cascade rule threw, or named what it should not: the coarse tag was used instead. */
+  | { readonly kind: 'cascadeFailed'; readonly entity: string; readonly error: string }
+  /** A statement that no entity event accounts for was answered with coarse tags. */
+  | { readonly kind: 'rawWrite'; readonly tables: readonly string[] }
+  /** Something in the set-up that weakens the cache; said once. */
+  | { readonly kind: 'advice'; readonly code: string; readonly message: string };
+
+export type CacheEventKind = CacheEvent['kind'];
+
+/** Receives events; must not throw and is called synchronously. */
+export type EventSink = (event: CacheEvent) => void;
