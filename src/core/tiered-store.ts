@@ -72,7 +72,9 @@ export class TieredStore implements Store, BackplaneListener {
   }
 
   async position(): Promise<Position> {
-    return this.#shared.position();
+    const sighting = await this.#sharedPosition.ask();
+    this.#see(sighting);
+    return sighting.position;
   }
 
   evict(): void {

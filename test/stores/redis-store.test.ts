@@ -18,6 +18,7 @@ async function connect(options: { keyPrefix?: string } = {}): Promise<Redis> {
 }
 
 const shared = await connect();
+const prefixed = await connect({ keyPrefix: 'host:' });
 
 function create(overrides: { client?: Redis; namespace?: string; version?: string; maxTags?: number } = {}) {
   const { client = shared, version = '1', maxTags = 100_000 } = overrides;
@@ -39,7 +40,7 @@ afterAll(async () => {
     const keys = await keysOf(namespace);
     if (keys.length > 0) await shared.unlink(...keys);
   }
-  for (const client of clients) client.disconnect();
+  for (const client of clients) if (client.status !== 'end') await client.quit();
 });
 
 storeSuite({ describe, it }, 'redis', async () => {
@@ -47,7 +48,7 @@ storeSuite({ describe, it }, 'redis', async () => {
   return { store, clock, close: async () => store.close() };
 });
 storeSuite({ describe, it }, 'redis with a keyPrefix', async () => {
-  const { store, clock } = create({ client: await connect({ keyPrefix: 'host:' }) });
+  const { store, clock } = create({ client: prefixed });
   return { store, clock, close: async () => store.close() };
 });
 
