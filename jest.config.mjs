@@ -1,0 +1,30 @@
+// The tests against real servers, in three combinations of peer majors: `npm test`.
+import base from './jest.base.mjs';
+
+/** What each combination replaces, and the folders of test/ whose behaviour that can change. The first runs everything. */
+const combinations = {
+  'e5-t1-r5': { replace: {}, folders: '**' },
+  'e4-t03-r5': {
+    replace: { '^express$': 'express4', '^typeorm$': 'typeorm03', '^typeorm/(.*)$': 'typeorm03/$1' },
+    folders: '{http,admin,typeorm,system}/**',
+  },
+  'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core,system}/**' },
+};
+
+export default {
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
+  maxWorkers: 2,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/**/*.ts'],
+  coverageDirectory: 'coverage',
+  coverageReporters: ['text-summary', 'json-summary', 'html'],
+  coverageThreshold: { global: { lines: 0, branches: 0 } },
+  projects: Object.entries(combinations).map(([displayName, { replace, folders }]) => ({
+    ...base,
+    displayName,
+    moduleNameMapper: { ...base.moduleNameMapper, ...replace },
+    testMatch: [`<rootDir>/test/${folders}/*.test.ts`],
+  })),
+};
