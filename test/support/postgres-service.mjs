@@ -34,6 +34,7 @@ export async function providePostgres() {
   for (const url of localLogins()) {
     try {
       const how = 'the server on 127.0.0.1:5432';
+      await dropAbandoned(url);
       return await withOwnDatabase({ url, how, own: false, stop: async () => undefined });
     } catch (error) {
       tried.push(`127.0.0.1:5432 as ${new URL(url).username}: ${messageOf(error)}`);
@@ -84,6 +85,26 @@ async function withOwnDatabase(server) {
       await server.stop();
     },
   };
+}
+
+/**
+ * Drops what interrupted runs left on this machine. Without FORCE, so a database in use survives whatever its name says.
+ * @param {string} url
+ */
+async function dropAbandoned(url) {
+  const rows = await query(url, "SELECT datname FROM pg_database WHERE datname ~ '^erc_test_[0-9]+_[0-9a-f]+$'");
+  const names = rows.map((row) => String(row.datname)).filter((name) => !isRunning(Number(name.split('_')[2])));
+  await Promise.allSettled(names.map((name) => query(url, `DROP DATABASE IF EXISTS ${name}`)));
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs, and belongs to someone else.
+    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+  }
 }
 
 /**
