@@ -167,15 +167,18 @@ async function dockerRedis() {
   await run(docker, ['info']);
   const port = await freePort();
   const id = (await run(docker, ['run', '--rm', '--detach', '-p', `127.0.0.1:${port}:6379`, DOCKER_IMAGE])).trim();
-  const remove = () => spawnSync(docker, ['rm', '--force', id], { stdio: 'ignore' });
+  const remove = () => {
+    process.off('exit', remove);
+    spawnSync(docker, ['rm', '--force', id], { stdio: 'ignore' });
+  };
   process.once('exit', remove);
   const container = {
     pid: 0,
     exited: new Promise(() => undefined),
     running: () => true,
     output: () => String(spawnSync(docker, ['logs', id]).stdout),
-    stop: async () => void remove(),
-    kill: async () => void remove(),
+    stop: async () => remove(),
+    kill: async () => remove(),
   };
   const url = `redis://127.0.0.1:${port}`;
   await untilReady(container, () => ping(url), `docker run ${DOCKER_IMAGE}`, 60_000);
