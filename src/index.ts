@@ -20,3 +20,13 @@ export type {
   ValueRequest,
 } from './options/options.js';
 export type { RedisLike } from './stores/redis/redis-like.js';
+export type {
+  CascadeFunction,
+  CascadeOptions,
+  CascadePaths,
+  ChangeKind,
+  EntityLike,
+  PartialRow,
+  RowChange,
+} from './typeorm/cascade-rule.js';
+export type { RelationPath } from './typeorm/relation-path.js';

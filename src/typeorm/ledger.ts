@@ -200,7 +200,7 @@ export class Ledger {
   #committed(runner: QueryRunnerLike, pending: Pending, cause: Cause): Promise<void> | void {
     const { dirty, refused } = pending;
     const bag = this.#everythingOf(pending);
-    this.#end(runner, pending);
+    this.#end(runner, pending, !refused);
     if (dirty) bag.addEverything();
     else if (refused && !this.parts.sharedRunner) return;
     return this.#flush(runner, bag, cause);
@@ -280,7 +280,7 @@ export class Ledger {
     if (this.parts.sharedRunner) void this.#flush(undefined, bag, 'rollback');
   }
 
-  #end(runner: QueryRunnerLike, pending: Pending): void {
+  #end(runner: QueryRunnerLike, pending: Pending, committed = false): void {
     pending.levels = [];
     pending.accounting.clear();
     pending.rawOpen = false;
@@ -288,7 +288,7 @@ export class Ledger {
     pending.refused = false;
     pending.dirty = false;
     pending.tangled = false;
-    if (pending.tracked) this.parts.transactions.ended(runner);
+    if (pending.tracked) this.parts.transactions.ended(runner, committed);
     pending.tracked = false;
   }
 
