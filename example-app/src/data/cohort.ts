@@ -1,8 +1,9 @@
 // Generates a cohort with the shape of the Open University data, for machines that do not have the files.
-import type { AssessmentType } from '../entities/index.js';
+import { ACTIVITIES, BANDS, EDUCATION, REGIONS, SHAPES } from './cohort-shape.js';
 import {
   type AssessmentRow,
   type Dataset,
+  DEMO_NEIGHBOUR,
   DEMO_STUDENT,
   type EnrolmentRow,
   type MaterialRow,
@@ -11,196 +12,14 @@ import {
 } from './dataset.js';
 import { createRandom, type Random } from './random.js';
 
-interface Shape {
-  readonly module: string;
-  readonly run: string;
-  readonly lengthDays: number;
-  /** Students per thousand of the whole cohort. */
-  readonly share: number;
-  readonly work: readonly (readonly [AssessmentType, dueDay: number, weight: number])[];
-}
-
-const SHAPES: readonly Shape[] = [
-  {
-    module: 'AAA',
-    run: '2013J',
-    lengthDays: 268,
-    share: 26,
-    work: [
-      ['TMA', 19, 10],
-      ['TMA', 54, 20],
-      ['TMA', 117, 20],
-    ],
-  },
-  {
-    module: 'AAA',
-    run: '2014J',
-    lengthDays: 269,
-    share: 24,
-    work: [
-      ['TMA', 19, 10],
-      ['TMA', 54, 20],
-      ['TMA', 117, 20],
-    ],
-  },
-  {
-    module: 'BBB',
-    run: '2013J',
-    lengthDays: 268,
-    share: 127,
-    work: [
-      ['TMA', 19, 5],
-      ['TMA', 47, 18],
-      ['CMA', 54, 1],
-      ['TMA', 96, 18],
-      ['CMA', 96, 1],
-    ],
-  },
-  {
-    module: 'BBB',
-    run: '2014J',
-    lengthDays: 262,
-    share: 124,
-    work: [
-      ['TMA', 19, 0],
-      ['TMA', 54, 10],
-      ['TMA', 110, 20],
-    ],
-  },
-  {
-    module: 'DDD',
-    run: '2013J',
-    lengthDays: 261,
-    share: 101,
-    work: [
-      ['TMA', 25, 10],
-      ['TMA', 53, 12.5],
-      ['TMA', 88, 17.5],
-      ['TMA', 123, 20],
-    ],
-  },
-  {
-    module: 'DDD',
-    run: '2014J',
-    lengthDays: 262,
-    share: 93,
-    work: [
-      ['TMA', 20, 5],
-      ['TMA', 41, 10],
-      ['TMA', 62, 10],
-      ['TMA', 111, 25],
-    ],
-  },
-  {
-    module: 'EEE',
-    run: '2013J',
-    lengthDays: 268,
-    share: 65,
-    work: [
-      ['TMA', 33, 16],
-      ['TMA', 68, 28],
-      ['TMA', 124, 28],
-    ],
-  },
-  {
-    module: 'EEE',
-    run: '2014J',
-    lengthDays: 269,
-    share: 71,
-    work: [
-      ['TMA', 33, 16],
-      ['TMA', 68, 28],
-    ],
-  },
-  {
-    module: 'FFF',
-    run: '2013J',
-    lengthDays: 268,
-    share: 129,
-    work: [
-      ['TMA', 19, 12.5],
-      ['TMA', 47, 12.5],
-      ['TMA', 96, 25],
-    ],
-  },
-  {
-    module: 'FFF',
-    run: '2014J',
-    lengthDays: 269,
-    share: 121,
-    work: [
-      ['TMA', 24, 12.5],
-      ['TMA', 52, 12.5],
-      ['TMA', 94, 25],
-    ],
-  },
-  {
-    module: 'GGG',
-    run: '2013J',
-    lengthDays: 261,
-    share: 71,
-    work: [
-      ['TMA', 61, 0],
-      ['TMA', 124, 0],
-    ],
-  },
-  {
-    module: 'GGG',
-    run: '2014J',
-    lengthDays: 269,
-    share: 50,
-    work: [
-      ['TMA', 61, 0],
-      ['TMA', 124, 0],
-    ],
-  },
-];
-
 const MATERIALS_PER_PRESENTATION = 60;
-const ACTIVITIES = {
-  resource: 41,
-  oucontent: 18,
-  subpage: 15,
-  url: 13,
-  forumng: 3,
-  quiz: 3,
-  oucollaborate: 2,
-  page: 2,
-  questionnaire: 1,
-  ouwiki: 1,
-  homepage: 1,
-};
-const BANDS = ['0-10%', '10-20%', '20-30%', '30-40%', '40-50%', '50-60%', '60-70%', '70-80%', '80-90%', '90-100%'];
-const EDUCATION = {
-  'A Level or Equivalent': 44,
-  'Lower Than A Level': 36,
-  'HE Qualification': 18,
-  'Post Graduate Qualification': 1,
-  'No Formal quals': 1,
-};
-const REGIONS = [
-  'Scotland',
-  'East Anglian Region',
-  'London Region',
-  'South Region',
-  'North Western Region',
-  'West Midlands Region',
-  'South West Region',
-  'East Midlands Region',
-  'South East Region',
-  'Wales',
-  'Yorkshire Region',
-  'North Region',
-  'Ireland',
-];
-
 const clamp = (value: number, min: number, max: number): number => Math.min(max, Math.max(min, value));
 
 /** The result follows from the marks, with the share of withdrawals of the original. */
-function outcome(random: Random, marks: readonly number[], withdrew: boolean): string {
+function outcome(random: Random, marks: readonly number[], withdrew: boolean, faded: boolean): string {
   if (withdrew) return 'Withdrawn';
   const mean = marks.length > 0 ? marks.reduce((sum, mark) => sum + mark, 0) / marks.length : 0;
-  if (mean < 45 + random.between(0, 15)) return 'Fail';
+  if (faded || mean < 50 + random.between(0, 15)) return 'Fail';
   return mean > 84 + random.between(0, 8) ? 'Distinction' : 'Pass';
 }
 
@@ -243,14 +62,18 @@ export function generateCohort(students: number, seed: number): Dataset {
     const seats = Math.max(2, Math.round((students * shape.share) / 1000));
     for (let count = 0; count < seats; count++) {
       const id = studentId;
-      studentId += random.between(1, 90);
+      // the neighbour of the demonstration student is the same as in the original
+      studentId = id === DEMO_STUDENT ? DEMO_NEIGHBOUR : id + random.between(1, 90);
       const isDemo = id === DEMO_STUDENT;
       const withdrew = !isDemo && random.next() < 0.04;
       const unregisteredDay = withdrew ? random.between(5, Math.floor(shape.lengthDays / 2)) : null;
+      // Nearly a fifth stay on the register, but hand in the beginning only.
+      const faded = !isDemo && random.next() < 0.18;
       const ability = clamp(random.normal(75, 13), 20, 98);
       const marks: number[] = [];
-      for (const piece of work) {
-        const gone = unregisteredDay !== null && piece.dueDay >= unregisteredDay;
+      for (const [index, piece] of work.entries()) {
+        const gone =
+          (faded && index >= work.length / 2) || (unregisteredDay !== null && piece.dueDay >= unregisteredDay);
         if (gone || (!isDemo && random.next() < 0.04)) continue;
         const score = Math.round(clamp(random.normal(ability, 9), 0, 100));
         marks.push(score);
@@ -268,7 +91,7 @@ export function generateCohort(students: number, seed: number): Dataset {
         studentId: id,
         registeredDay: -random.between(10, 160),
         unregisteredDay,
-        finalResult: outcome(random, marks, withdrew),
+        finalResult: outcome(random, marks, withdrew, faded),
         region: random.pick(REGIONS),
         education: random.weighted(EDUCATION),
         imdBand: random.next() < 0.035 ? null : random.pick(BANDS),

@@ -57,6 +57,8 @@ export interface Dataset {
 
 /** The student behind the token `demo-student`, in both sources. */
 export const DEMO_STUDENT = 11391;
+/** Next to him in the register: same presentation, same tutor, same parent. */
+export const DEMO_NEIGHBOUR = 28400;
 
 /** Presentations begin in February (B) or October (J) of their year. */
 export function startOf(presentation: string): string {

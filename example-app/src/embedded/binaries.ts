@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
 } from 'node:fs';
@@ -41,8 +42,8 @@ function packagedFolder(): string | undefined {
   }
 }
 
-/** Whether every user of the machine can run programs below this folder. */
-function openToAll(folder: string): boolean {
+/** Whether every user of the machine can get to what is below this folder. */
+export function openToAll(folder: string): boolean {
   for (let at = folder; ; at = dirname(at)) {
     if ((statSync(at).mode & 0o001) === 0) return false;
     if (dirname(at) === at) return true;
@@ -72,6 +73,7 @@ function packaged(copyTo: string, otherUser: boolean): Binaries | undefined {
   if (missingLinks(native).length === 0 && !(otherUser && !openToAll(native)))
     return inFolder(join(native, 'bin'), origin);
   const copy = join(copyTo, 'native');
+  rmSync(copy, { recursive: true, force: true });
   mkdirSync(copyTo, { recursive: true });
   // Relative links stay relative, or the copy would point back into the folder that cannot be read.
   cpSync(native, copy, { recursive: true, verbatimSymlinks: true });

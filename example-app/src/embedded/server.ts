@@ -1,12 +1,12 @@
 // An embedded PostgreSQL server: started by the first process, joined by the next ones, gone with the first.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { type Binaries, findBinaries } from './binaries.js';
+import { type Binaries, findBinaries, openToAll } from './binaries.js';
 
 export interface EmbeddedServer {
   readonly url: string;
@@ -203,6 +203,14 @@ async function own(dir: string, lease: string, logger: Logger): Promise<Embedded
  */
 export async function startEmbedded(dir: string, logger: Logger): Promise<EmbeddedServer> {
   mkdirSync(dir, { recursive: true, mode: 0o755 });
+  if (asRoot) {
+    // The server runs as another user and has to get through; a strict umask or mkdtemp would have shut it out.
+    chmodSync(dir, 0o755);
+    if (!openToAll(dir))
+      throw new Error(
+        `The database server of root runs as user ${UNPRIVILEGED}, who cannot reach EMBEDDED_DIR ${dir}.`,
+      );
+  }
   const lease = join(dir, 'owner.json');
   let unanswered = 0;
   for (let waited = 0; waited < 2 * START_LIMIT_MS; waited += POLL_MS) {

@@ -64,9 +64,10 @@ engagement AS (
 )
 SELECT p.code,
        (SELECT json_build_object(
-                 'enrolled', count(*), 'reading', count(*) FILTER (WHERE EXISTS (SELECT 1 FROM reading r WHERE r.student_id = seats.student_id)),
-                 'submitting', count(*) FILTER (WHERE EXISTS (SELECT 1 FROM handed_in h WHERE h.student_id = seats.student_id)),
-                 'passed', count(*) FILTER (WHERE final_result IN ('Pass', 'Distinction'))) FROM seats) AS funnel,
+                 'enrolled', count(*), 'reading', count(readers.student_id), 'submitting', count(pupils.student_id),
+                 'passed', count(*) FILTER (WHERE final_result IN ('Pass', 'Distinction')))
+          FROM seats LEFT JOIN pupils USING (student_id)
+          LEFT JOIN (SELECT DISTINCT student_id FROM reading) AS readers USING (student_id)) AS funnel,
        (SELECT coalesce(json_agg(json_build_object('week', week, 'submissions', submissions, 'late', late, 'mean', mean,
                  'running', running) ORDER BY week), '[]'::json) FROM weeks) AS weeks,
        (SELECT coalesce(json_agg(json_build_object('band', band, 'students', students, 'passed', passed,

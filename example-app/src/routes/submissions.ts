@@ -1,6 +1,6 @@
 // Students hand work in, teachers grade it.
 import { Router } from 'express';
-import { type DataSource, QueryFailedError } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { onlyFor, viewerOf } from '../auth.js';
 import { Assessment, Enrolment, Submission } from '../entities/index.js';
 import { forbidden, notFound, Problem } from '../problem.js';
@@ -48,38 +48,27 @@ export function submissionRoutes(dataSource: DataSource): Router {
     const studentId = viewerOf(req).id;
     const assessmentId = idOf(req, 'assessmentId');
     const given = bodyOf(req, ['day']).day;
-    const handedIn = await dataSource
-      .transaction(async (manager) => {
-        const assessment = await manager.findOne(Assessment, {
-          where: { id: assessmentId },
-          relations: { presentation: true },
-        });
-        if (assessment === null) throw notFound(`assessment ${assessmentId}`);
-        const latest = (assessment.presentation?.lengthDays ?? 0) + DAYS_AFTER_THE_END;
-        // The presentations of the data set are history, so today is not a day of theirs.
-        const submittedDay = given === undefined ? assessment.dueDay : integerIn('day', given, EARLIEST_DAY, latest);
-        if (!(await manager.existsBy(Enrolment, { studentId, presentationCode: assessment.presentationCode })))
-          throw forbidden(`You are not enrolled in ${assessment.presentationCode}.`);
-        if (await manager.existsBy(Submission, { assessmentId, studentId }))
-          throw new Problem(409, 'You have already submitted this assessment.');
-        return manager.save(
-          manager.create(Submission, {
-            assessmentId,
-            studentId,
-            submittedDay,
-            banked: false,
-            score: null,
-            gradedById: null,
-            gradedAt: null,
-          }),
-        );
-      })
-      .catch((error: unknown) => {
-        // Two requests at once: the primary key lets one of them in.
-        if (error instanceof QueryFailedError && (error.driverError as { code?: unknown }).code === '23505')
-          throw new Problem(409, 'You have already submitted this assessment.');
-        throw error;
+    const handedIn = await dataSource.transaction(async (manager) => {
+      const assessment = await manager.findOne(Assessment, {
+        where: { id: assessmentId },
+        relations: { presentation: true },
       });
+      if (assessment === null) throw notFound(`assessment ${assessmentId}`);
+      const latest = (assessment.presentation?.lengthDays ?? 0) + DAYS_AFTER_THE_END;
+      // The presentations of the data set are history, so today is not a day of theirs.
+      const submittedDay = given === undefined ? assessment.dueDay : integerIn('day', given, EARLIEST_DAY, latest);
+      // The lock lets one submission of a student through at a time: save() would turn the second of two into an
+      // update, and wipe out a grade given in between.
+      const enrolment = await manager.findOne(Enrolment, {
+        where: { studentId, presentationCode: assessment.presentationCode },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (enrolment === null) throw forbidden(`You are not enrolled in ${assessment.presentationCode}.`);
+      if (await manager.existsBy(Submission, { assessmentId, studentId }))
+        throw new Problem(409, 'You have already submitted this assessment.');
+      const ungraded = { banked: false, score: null, gradedById: null, gradedAt: null };
+      return manager.save(manager.create(Submission, { assessmentId, studentId, submittedDay, ...ungraded }));
+    });
     res.status(201).set('Cache-Control', 'no-store').json(shown(handedIn));
   });
 
