@@ -16,14 +16,14 @@ import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
 import { EVERYTHING, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
-import { describeRoute, viewerTags } from './http/describe.js';
+import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
 import { BOUNDS } from './options/defaults.js';
 import type { ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
 import { parseOptions, parsePolicy, parseRoute, type ResolvedOptions, type TypePolicy } from './options/parse.js';
 import { MemoryStore } from './stores/memory/memory-store.js';
 import { TagTable } from './stores/memory/tag-table.js';
-import type { RedisLike } from './stores/redis/redis-like.js';
+import type { RedisLike } from './contract/redis-like.js';
 import { RedisStore } from './stores/redis/redis-store.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
@@ -139,7 +139,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           cacheName: resolved.cacheName,
           describe,
           varyKey: variantKey,
-          targetTags: (req: Request) => (routeOptions.report ? [tag('report', routeOptions.report(req))] : []),
+          targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
           invalidate: (tags, cause) => invalidations.invalidate(tags, cause),
         },
       });

@@ -19,7 +19,7 @@ export type {
   TypeOptions,
   ValueRequest,
 } from './options/options.js';
-export type { RedisLike } from './stores/redis/redis-like.js';
+export type { RedisLike } from './contract/redis-like.js';
 export type {
   CascadeFunction,
   CascadeOptions,

@@ -12,7 +12,7 @@ import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { PUT } from './lua/put.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
-import type { RedisLike, SubscriberLike } from './redis-like.js';
+import type { RedisLike, SubscriberLike } from '../../contract/redis-like.js';
 
 export interface RedisStoreOptions {
   /** Letters, digits, `.`, `_`, `-`. */
