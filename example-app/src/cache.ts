@@ -75,7 +75,7 @@ function declareCascades(reports: Reports): void {
 }
 
 export function createCaching({ redisUrl, schema }: Config, logger: Logger): Caching {
-  const redis = redisUrl === undefined ? undefined : new Redis(redisUrl);
+  const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { lazyConnect: true });
   // Without a listener ioredis prints every lost connection; the reports go on from memory or the database.
   redis?.on('error', (error: Error) => logger.warn({ err: error }, 'redis'));
   const reports = createReportCache({
@@ -89,6 +89,8 @@ export function createCaching({ redisUrl, schema }: Config, logger: Logger): Cac
   return {
     reports,
     async connect(dataSource, fresh) {
+      // Resolves when Redis is ready; where it is away, ioredis goes on trying and the platform starts all the same.
+      await redis?.connect().catch(() => undefined);
       await reports.connect(dataSource);
       if (fresh) await reports.clear();
     },
