@@ -12,7 +12,6 @@ export interface Viewer {
 
 declare global {
   // Express declares its types this way; there is no other place to add the user to a request.
-  // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
     interface Request {
       user?: Viewer;

@@ -3,6 +3,7 @@ import { createReportCache, tag } from 'express-report-cache';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
+import type { Config } from './config.js';
 import {
   Assessment,
   ElementProgress,
@@ -73,12 +74,14 @@ function declareCascades(reports: Reports): void {
     reports.cascade<ModulePresentation | Assessment | Material>(entity, () => [CATALOGUE], { kinds: ['catalogue'] });
 }
 
-export function createCaching(redisUrl: string | undefined, logger: Logger): Caching {
-  const redis = redisUrl === undefined ? undefined : new Redis(redisUrl);
+export function createCaching({ redisUrl, schema }: Config, logger: Logger): Caching {
+  const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { lazyConnect: true });
   // Without a listener ioredis prints every lost connection; the reports go on from memory or the database.
   redis?.on('error', (error: Error) => logger.warn({ err: error }, 'redis'));
   const reports = createReportCache({
     ...(redis && { redis }),
+    // Two platforms on one Redis must not meet: the same student id is somebody else there.
+    namespace: schema,
     identify: (req) => req.user && { user: req.user.id, role: req.user.role },
     logger,
   });
@@ -86,6 +89,8 @@ export function createCaching(redisUrl: string | undefined, logger: Logger): Cac
   return {
     reports,
     async connect(dataSource, fresh) {
+      // Resolves when Redis is ready; where it is away, ioredis goes on trying and the platform starts all the same.
+      await redis?.connect().catch(() => undefined);
       await reports.connect(dataSource);
       if (fresh) await reports.clear();
     },

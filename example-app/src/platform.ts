@@ -71,7 +71,7 @@ export async function startPlatform(config: Config, logger: Logger): Promise<Pla
     undo.push(() => dataSource.destroy());
     const { loaded, fresh } = await prepareData(dataSource, config, logger);
 
-    const caching = createCaching(config.redisUrl, logger);
+    const caching = createCaching(config, logger);
     undo.push(() => caching.close());
     await caching.connect(dataSource, fresh);
 

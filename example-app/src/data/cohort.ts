@@ -15,6 +15,8 @@ import { createRandom, type Random } from './random.js';
 const MATERIALS_PER_PRESENTATION = 60;
 const clamp = (value: number, min: number, max: number): number => Math.min(max, Math.max(min, value));
 
+export const cohortSource = (students: number, seed: number): string => `cohort seed=${seed} students=${students}`;
+
 /** The result follows from the marks, with the share of withdrawals of the original. */
 function outcome(random: Random, marks: readonly number[], withdrew: boolean, faded: boolean): string {
   if (withdrew) return 'Withdrawn';
@@ -106,7 +108,7 @@ export function generateCohort(students: number, seed: number): Dataset {
     lengthDays: shape.lengthDays,
   }));
   return {
-    source: `cohort seed=${seed} students=${students}`,
+    source: cohortSource(students, seed),
     presentations,
     assessments,
     materials,

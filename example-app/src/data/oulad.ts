@@ -5,6 +5,8 @@ import { parse } from 'csv-parse/sync';
 import { ASSESSMENT_TYPES, type AssessmentType } from '../entities/index.js';
 import { type Dataset, startOf } from './dataset.js';
 
+export const OULAD_SOURCE = 'oulad';
+
 class Row {
   constructor(
     private readonly file: string,
@@ -137,5 +139,5 @@ export async function readOulad(folder: string): Promise<Dataset> {
     };
   });
 
-  return { source: 'oulad', presentations, assessments, materials, enrolments, submissions };
+  return { source: OULAD_SOURCE, presentations, assessments, materials, enrolments, submissions };
 }

@@ -3,10 +3,10 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { LoadedData } from '../entities/index.js';
-import { generateCohort } from './cohort.js';
+import { cohortSource, generateCohort } from './cohort.js';
 import type { Dataset } from './dataset.js';
 import { loadDataset, TABLES } from './load.js';
-import { readOulad } from './oulad.js';
+import { OULAD_SOURCE, readOulad } from './oulad.js';
 
 /** Any constant works, as long as every process of the platform takes the same one. */
 const LOCK = 7_311_014;
@@ -61,7 +61,14 @@ export function prepareData(dataSource: DataSource, config: Config, logger: Logg
     }
     const before = await repository.findOneBy({ id: 1 });
     if (before !== null && !config.reload) {
-      logger.info({ source: before.source, schema }, 'data is already loaded');
+      const wanted =
+        config.ouladDir === undefined ? cohortSource(config.cohortStudents, config.cohortSeed) : OULAD_SOURCE;
+      if (before.source === wanted) logger.info({ source: before.source, schema }, 'data is already loaded');
+      else
+        logger.warn(
+          { source: before.source, wanted, schema },
+          'other data is already loaded; RELOAD_DATA=1 replaces it',
+        );
       return { loaded: before, fresh: false };
     }
 

@@ -15,7 +15,7 @@ export function idOf(req: Request, name: string): number {
   return id;
 }
 
-/** Writes ids such as `007` as the plain id, so that they are one report and one cache entry. */
+/** Writes ids such as `007` as the plain id, so that rights, tags and queries all see the same. */
 export function plainId(name: string): RequestHandler {
   return (req, _res, next) => {
     req.params[name] = String(idOf(req, name));
