@@ -20,6 +20,6 @@ export interface TransactionTracker {
   keepsSnapshot(runner: object): void;
   /** The transaction has written. */
   wrote(runner: object): void;
-  /** It has ended, one way or the other. */
-  ended(runner: object): void;
+  /** It has ended; not committed, or not known to be, means that whatever was computed inside it is worthless. */
+  ended(runner: object, committed: boolean): void;
 }

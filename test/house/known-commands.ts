@@ -6,6 +6,8 @@ export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
   'npm install express-report-cache': 'scripts/check-package.mjs, from the packed tarball',
   'npm ci': '.ci/run',
   'npm test': '.ci/run',
+  'npm install && npm start': 'test/system/start.test.ts',
+  'npm install && npm test': '.ci/run',
   'npm run build': STAGE,
   'npm run lint': STAGE,
   'npm run typecheck': STAGE,

@@ -17,7 +17,7 @@ export interface SourceFile {
 }
 
 /** `from '…'`, `import '…'`, `import('…')` and `require('…')`. */
-const SPECIFIER = /(?:\bfrom|\bimport|\brequire)\s*\(?\s*(['"])([^'"\n]+)\1/g;
+const SPECIFIER = /(?:(?<=[\s}*])from\s*|(?<![.\w'"])(?:import|require)\s*\(?\s*)(['"])([^'"\n]+)\1/g;
 
 export function readSources(folder = join(root, 'src')): SourceFile[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

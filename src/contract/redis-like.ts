@@ -1,0 +1,24 @@
+// The members of an ioredis client that are used; a type test holds Redis and Cluster of both majors to it.
+
+export interface PipelineLike {
+  call(command: string, ...args: (string | Buffer | number)[]): unknown;
+  hmgetBuffer(key: string, ...fields: string[]): unknown;
+  exec(): Promise<[error: Error | null, result: unknown][] | null>;
+}
+
+/** An ioredis `Redis` or `Cluster`, version 5.4+ or 6. It stays the host's: never closed here, never reconfigured. */
+export interface RedisLike {
+  readonly status: string;
+  readonly options?: { readonly keyPrefix?: string | undefined };
+  call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>;
+  pipeline(): PipelineLike;
+  duplicate(...overrides: never[]): unknown;
+}
+
+/** The second connection, made by `duplicate()` and owned here. */
+export interface SubscriberLike {
+  // eslint-disable-next-line -- listeners of ioredis take what their event gives
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  subscribe(...channels: string[]): Promise<unknown>;
+  disconnect(): void;
+}

@@ -1,0 +1,41 @@
+// Events to the log and to the application's listener.
+import type { CacheEvent, CacheEventKind, EventSink } from '../contract/events.js';
+import type { Logger } from '../contract/logger.js';
+
+type Level = 'debug' | 'info' | 'warn';
+
+/** Per-request events are for debugging; every invalidation is on record; what weakens the cache warns. */
+const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
+  hit: 'debug',
+  staleHit: 'debug',
+  miss: 'debug',
+  bypass: 'debug',
+  declined: 'debug',
+  stored: 'debug',
+  invalidate: 'info',
+  rawWrite: 'info',
+  distrust: 'info',
+  invalidateFailed: 'warn',
+  layerFailed: 'warn',
+  cascadeFailed: 'warn',
+  advice: 'warn',
+};
+
+/** Builds the sink. A logger or listener that throws is not heard again for that event, and nobody else notices. */
+export function createEventLog(
+  logger: Logger | undefined,
+  listener: ((event: CacheEvent) => void) | undefined,
+): EventSink {
+  if (logger === undefined && listener === undefined) return () => undefined;
+  return (event) => {
+    try {
+      listener?.(event);
+      const level = LEVELS[event.kind];
+      if (logger === undefined || logger.isLevelEnabled?.(level) === false) return;
+      const { kind, ...fields } = event;
+      logger[level]({ event: kind, ...fields }, `report cache: ${kind}`);
+    } catch {
+      // Observing must not change what is observed: the request goes on without its record.
+    }
+  };
+}

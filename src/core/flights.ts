@@ -1,0 +1,55 @@
+// Running computations by key: who leads, who waits, and what those who waited may use.
+import type { Entry } from '../contract/entry.js';
+
+/** How a computation ended, for those who waited. */
+export type Landing =
+  /** Stored: proved current after everybody who waited had arrived. */
+  | { readonly kind: 'stored'; readonly entry: Entry }
+  /** Fit to be shared, but not proved: only for those who had arrived before it began. */
+  | { readonly kind: 'unproved'; readonly entry: Entry }
+  /** Not fit to be shared: everybody computes for himself. */
+  | { readonly kind: 'private' };
+
+export interface Flight {
+  /** Its place in the order of arrivals and departures of this process. */
+  readonly departure: number;
+  readonly landing: Promise<Landing>;
+  land(landing: Landing): void;
+}
+
+export class Flights {
+  readonly #running = new Map<string, Flight>();
+  #order = 0;
+
+  /** Takes a place in the order. */
+  arrive(): number {
+    this.#order += 1;
+    return this.#order;
+  }
+
+  get(key: string): Flight | undefined {
+    return this.#running.get(key);
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Begins a flight that others may wait for. */
+  depart(key: string): Flight {
+    let settle: (landing: Landing) => void = () => undefined;
+    const landing = new Promise<Landing>((resolve) => {
+      settle = resolve;
+    });
+    const flight: Flight = {
+      departure: this.arrive(),
+      landing,
+      land: (result) => {
+        if (this.#running.get(key) === flight) this.#running.delete(key);
+        settle(result);
+      },
+    };
+    this.#running.set(key, flight);
+    return flight;
+  }
+}

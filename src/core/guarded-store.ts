@@ -1,0 +1,77 @@
+// A store that may fail, made safe: a deadline on every operation, and for readers a failure becomes "unavailable" here and nowhere else.
+import type { Clock } from '../contract/clock.js';
+import type { Dependency, Entry, Position } from '../contract/entry.js';
+import type { EventSink } from '../contract/events.js';
+import type { Consistency, LayerName, Lookup, MaybePromise, PutOutcome, Store } from '../contract/store.js';
+
+export class GuardedStore implements Store {
+  readonly name: LayerName;
+  readonly #inner: Store;
+  readonly #deadlineMs: number;
+  readonly #clock: Clock;
+  readonly #emit: EventSink;
+
+  constructor(inner: Store, deadlineMs: number, clock: Clock, emit: EventSink) {
+    this.name = inner.name;
+    this.#inner = inner;
+    this.#deadlineMs = deadlineMs;
+    this.#clock = clock;
+    this.#emit = emit;
+  }
+
+  async lookup(key: string, consistency?: Consistency): Promise<Lookup> {
+    try {
+      return await this.#inTime('lookup', () => this.#inner.lookup(key, consistency));
+    } catch (error) {
+      return { outcome: 'unavailable', reason: message(error) };
+    }
+  }
+
+  async put(key: string, entry: Entry, inherited?: readonly Dependency[]): Promise<PutOutcome> {
+    try {
+      return await this.#inTime('put', () => this.#inner.put(key, entry, inherited));
+    } catch {
+      // Already told by #inTime. If it is executed all the same, the comparison inside it was still right.
+      return 'unavailable';
+    }
+  }
+
+  /** Rejects on failure: whoever invalidates must know, and try again. */
+  invalidate(tags: readonly string[]): Promise<Position> {
+    return this.#inTime('invalidate', () => this.#inner.invalidate(tags));
+  }
+
+  /** Rejects on failure. */
+  position(): Promise<Position> {
+    return this.#inTime('position', () => this.#inner.position());
+  }
+
+  evict(): void {
+    this.#inner.evict();
+  }
+
+  close(): MaybePromise<void> {
+    return this.#inner.close();
+  }
+
+  async #inTime<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
+    let timer: { cancel(): void } | undefined;
+    try {
+      const deadline = new Promise<never>((_resolve, reject) => {
+        timer = this.#clock.after(this.#deadlineMs, () =>
+          reject(new Error(`No answer within ${this.#deadlineMs} ms.`)),
+        );
+      });
+      return await Promise.race([run(), deadline]);
+    } catch (error) {
+      this.#emit({ kind: 'layerFailed', layer: this.name, operation, error: message(error) });
+      throw error;
+    } finally {
+      timer?.cancel();
+    }
+  }
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

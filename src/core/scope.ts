@@ -1,0 +1,104 @@
+// What runs in the current asynchronous context: the computation that cached values and tags belong to, and its open transactions.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Dependency } from '../contract/entry.js';
+import type { TransactionTracker } from '../contract/invalidation.js';
+
+/** A running computation, as nested reads and `addTags` see it. */
+export interface Computation {
+  addTags(tags: Iterable<string>): void;
+  /** A cached value was mixed in: the result depends on it, as of its own older position. */
+  inherit(dependency: Dependency): void;
+}
+
+interface Transaction {
+  wrote: boolean;
+  snapshot: boolean;
+}
+
+class Scope {
+  /** Transactions begun in this context and still open. */
+  readonly transactions = new Map<object, Transaction>();
+  /** Has written in a transaction that was undone: what was computed may show rows that never existed. */
+  undone = false;
+  readonly computation: Computation | undefined;
+  readonly parent: Scope | undefined;
+
+  constructor(computation: Computation | undefined, parent: Scope | undefined) {
+    this.computation = computation;
+    this.parent = parent;
+  }
+
+  /** What was written but not committed, or read from an older snapshot, must neither be shared nor be answered from the cache. */
+  get blocked(): boolean {
+    for (const transaction of this.transactions.values()) if (transaction.wrote || transaction.snapshot) return true;
+    return this.parent?.blocked ?? false;
+  }
+
+  get tainted(): boolean {
+    if (this.undone) return true;
+    for (const transaction of this.transactions.values()) if (transaction.wrote) return true;
+    return false;
+  }
+}
+
+/** The context of one computation. */
+export interface OpenScope {
+  run<T>(task: () => T): T;
+  /** Its result may show rows that are not committed, and must not be stored. */
+  readonly tainted: boolean;
+}
+
+export class Scopes implements TransactionTracker {
+  readonly #storage = new AsyncLocalStorage<Scope>();
+  readonly #byRunner = new WeakMap<object, Scope>();
+
+  get computation(): Computation | undefined {
+    return this.#storage.getStore()?.computation;
+  }
+
+  /** Whether the current context is inside a transaction that forbids the shared cache. */
+  get blocked(): boolean {
+    return this.#storage.getStore()?.blocked ?? false;
+  }
+
+  /** Opens the context of `computation` inside the current one. */
+  open(computation: Computation): OpenScope {
+    const scope = new Scope(computation, this.#storage.getStore());
+    return {
+      run: (task) => this.#storage.run(scope, task),
+      get tainted() {
+        return scope.tainted;
+      },
+    };
+  }
+
+  began(runner: object): void {
+    let scope = this.#storage.getStore();
+    if (scope === undefined) {
+      // Called synchronously by whoever starts the transaction, so this reaches the code that continues after it.
+      scope = new Scope(undefined, undefined);
+      this.#storage.enterWith(scope);
+    }
+    scope.transactions.set(runner, { wrote: false, snapshot: false });
+    this.#byRunner.set(runner, scope);
+  }
+
+  keepsSnapshot(runner: object): void {
+    const transaction = this.#byRunner.get(runner)?.transactions.get(runner);
+    if (transaction) transaction.snapshot = true;
+  }
+
+  wrote(runner: object): void {
+    const transaction = this.#byRunner.get(runner)?.transactions.get(runner);
+    if (transaction) transaction.wrote = true;
+  }
+
+  ended(runner: object, committed: boolean): void {
+    const scope = this.#byRunner.get(runner);
+    const transaction = scope?.transactions.get(runner);
+    if (!scope || !transaction) return;
+    if (transaction.wrote && !committed) scope.undone = true;
+    scope.transactions.delete(runner);
+    this.#byRunner.delete(runner);
+  }
+}

@@ -1,0 +1,52 @@
+// One question for many readers: asks the shared store for its position, at most one request in flight.
+import type { Clock } from '../contract/clock.js';
+import type { Position } from '../contract/entry.js';
+
+export interface Sighting {
+  readonly position: Position;
+  /** When the question was sent, by both clocks: the answer proves the state at some moment after this. */
+  readonly sentMonotonic: number;
+  readonly sentWall: number;
+}
+
+/**
+ * `ask()` resolves with a position that was read *after* the call. Callers that arrive while a question is on its way
+ * share the next one, so a thousand simultaneous readers cost two round trips.
+ */
+export class SharedPosition {
+  readonly #read: () => Promise<Position>;
+  readonly #clock: Clock;
+  #running: Promise<unknown> | undefined;
+  #next: Promise<Sighting> | undefined;
+
+  constructor(read: () => Promise<Position>, clock: Clock) {
+    this.#read = read;
+    this.#clock = clock;
+  }
+
+  ask(): Promise<Sighting> {
+    if (this.#running === undefined) return this.#send();
+    this.#next ??= this.#running.then(
+      () => this.#sendNext(),
+      () => this.#sendNext(),
+    );
+    return this.#next;
+  }
+
+  #sendNext(): Promise<Sighting> {
+    this.#next = undefined;
+    return this.#send();
+  }
+
+  #send(): Promise<Sighting> {
+    const sentMonotonic = this.#clock.monotonic();
+    const sentWall = this.#clock.now();
+    const running = this.#read().then((position) => ({ position, sentMonotonic, sentWall }));
+    this.#running = running;
+    const settle = () => {
+      if (this.#running === running) this.#running = undefined;
+    };
+    running.then(settle, settle);
+    return running;
+  }
+}

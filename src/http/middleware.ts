@@ -1,0 +1,143 @@
+// The middleware: asks the reader, and lets the answer be replayed, computed or passed through. Wiring only.
+import type { NextFunction, Request, Response } from 'express';
+import type { Clock } from '../contract/clock.js';
+import type { BypassReason, EventSink } from '../contract/events.js';
+import type { Reader, Turn } from '../contract/reading.js';
+import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward } from './labels.js';
+import { lead } from './lead.js';
+import { holdEndFor, passThrough } from './pass-through.js';
+import { messageOf, planStep, type Ask } from './plan.js';
+import { ONLY_IF_CACHED, sendProblem } from './problem.js';
+import { replay, takeBack } from './replay.js';
+import type { ResolvedRoute } from './route.js';
+import { VaryMemory } from './vary.js';
+
+export interface MiddlewareParts {
+  readonly reader: Reader;
+  /** Gets the bypasses decided here; every other event is the reader's. */
+  readonly emit: EventSink;
+  readonly clock: Clock;
+  readonly route: ResolvedRoute;
+}
+
+/** Marks a response, for every copy of this library in the process: a second middleware on it does nothing. */
+const TAKEN = Symbol.for('express-report-cache.response');
+
+/**
+ * The middleware of one route. Whatever fails in the cache before the handler has run is a bypass, afterwards a plain
+ * answer; only the handler's own errors reach Express.
+ */
+export function createMiddleware({
+  reader,
+  emit,
+  clock,
+  route: given,
+}: MiddlewareParts): (req: Request, res: Response, next: NextFunction) => void {
+  const route: ResolvedRoute = { ...given, cacheName: printCacheName(given.cacheName) };
+  const vary = new VaryMemory();
+
+  function bypass(res: Response, reason: BypassReason, fwd: Forward = 'bypass', detail?: string): void {
+    emit({ kind: 'bypass', type: route.type, reason, ...(detail === undefined ? {} : { detail }) });
+    passThrough(res, route, forwarded('BYPASS', fwd, fwd === 'bypass' ? reason : undefined));
+  }
+
+  function take(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn): void {
+    switch (turn.next) {
+      case 'serve':
+        serve(req, res, next, turn);
+        return;
+      case 'none':
+        sendProblem(res, route, answeredHere('MISS', 'only-if-cached'), ONLY_IF_CACHED);
+        return;
+      case 'alone':
+        passThrough(res, route, forwarded('BYPASS', 'bypass', turn.reason));
+        next();
+        return;
+      case 'lead':
+        compute(req, res, next, ask, turn);
+    }
+  }
+
+  function serve(req: Request, res: Response, next: NextFunction, turn: Turn & { next: 'serve' }): void {
+    const now = clock.now();
+    try {
+      replay(req, res, route, vary, turn.entry, hit(turn, now), now);
+    } catch (error) {
+      // Once sent there is nothing to fall back to, and the error is that of a hook in front.
+      if (res.headersSent) throw error;
+      takeBack(res, turn.entry);
+      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      next();
+    }
+  }
+
+  function compute(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn & { next: 'lead' }): void {
+    const { load } = turn;
+    const { fwd, detail } = forwardFor(turn.reason, vary.names.length > 0);
+    let ran = false;
+    try {
+      if (req.method === 'HEAD') {
+        // Its answer has no body to store, and must not stand in for the GET's (RFC 9110 §9.3.2).
+        load.decline('head');
+        passThrough(res, route, forwarded('MISS', fwd, detail));
+      } else {
+        lead({ req, res, route, vary, clock, load, baseKey: ask.baseKey, fwd, detail });
+      }
+      load.run(() => {
+        ran = true;
+        next();
+      });
+    } catch (error) {
+      load.decline('error');
+      if (ran) throw error;
+      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      next();
+    }
+  }
+
+  /** A turn that is awaited: the client may go meanwhile. */
+  function later(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Promise<Turn>): void {
+    const arrived = (known: Turn) => {
+      if (!res.destroyed) take(req, res, next, ask, known);
+      // Nobody to compute for: whoever waits for this load computes for himself.
+      else if (known.next === 'lead') known.load.decline('incomplete');
+    };
+    const failed = (error: unknown) => {
+      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      next();
+    };
+    turn.then(arrived, failed).catch(next);
+  }
+
+  return function reportCache(req, res, next) {
+    if (Reflect.has(res, TAKEN)) {
+      next();
+      return;
+    }
+    Reflect.set(res, TAKEN, true);
+
+    const step = planStep(req, route, vary);
+    if (step.do === 'refuse') {
+      emit({ kind: 'bypass', type: route.type, reason: step.reason });
+      sendProblem(res, route, answeredHere('BYPASS', step.reason), step.problem);
+      return;
+    }
+    if (step.do === 'pass') {
+      const { targets = [] } = step;
+      bypass(res, step.reason, step.fwd, step.detail);
+      if (targets.length > 0) holdEndFor(res, () => route.invalidate(targets, req.method.toLowerCase()));
+      next();
+      return;
+    }
+    let turn: Turn | Promise<Turn>;
+    try {
+      turn = reader.read(step.request);
+    } catch (error) {
+      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      next();
+      return;
+    }
+    if (turn instanceof Promise) later(req, res, next, step, turn);
+    else take(req, res, next, step, turn);
+  };
+}

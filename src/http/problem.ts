@@ -1,0 +1,26 @@
+// Answers that the cache gives by itself, as problem details (RFC 9457).
+import type { Response } from 'express';
+import { KEEP_NOTHING } from './browser-policy.js';
+import { labelHeaders, type Outcome } from './labels.js';
+import type { ProblemDetails, ResolvedRoute } from './route.js';
+
+/** RFC 9111 §5.2.1.7: no usable entry and the request forbids to make one. */
+export const ONLY_IF_CACHED: ProblemDetails = {
+  type: 'about:blank',
+  title: 'Gateway Timeout',
+  status: 504,
+  detail: 'The request asked for a stored report only, and none is fresh.',
+  code: 'only-if-cached',
+};
+
+/** Sends `problem`; never to be kept, because the next answer may differ. */
+export function sendProblem(res: Response, route: ResolvedRoute, outcome: Outcome, problem: ProblemDetails): void {
+  const body = Buffer.from(JSON.stringify(problem));
+  res.statusCode = problem.status;
+  for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) res.setHeader(name, value);
+  res.setHeader('Content-Type', 'application/problem+json');
+  res.setHeader('Cache-Control', KEEP_NOTHING);
+  res.setHeader('Content-Length', body.length);
+  if (res.req.method === 'HEAD') res.end();
+  else res.end(body);
+}

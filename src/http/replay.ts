@@ -1,0 +1,84 @@
+// A hit: sends an entry's bytes, or 304 to whoever has them already. No parsing, no serialising, no hashing.
+import type { Request, Response } from 'express';
+import type { Entry } from '../contract/entry.js';
+import { ageMs } from './age.js';
+import { browserCacheControl, givesLifetime, IDENTITY_FIELDS, keepPrivate } from './browser-policy.js';
+import { isNotModified } from './conditional.js';
+import { labelHeaders, type Outcome } from './labels.js';
+import { BODY_FIELDS } from './not-modified.js';
+import type { ResolvedRoute } from './route.js';
+import { addVary, lineOfHeader, listFieldNames, type VaryMemory } from './vary.js';
+
+/**
+ * Sends through setHeader, statusCode and end, so that hooks of earlier middleware (compression, sessions, response
+ * time) run as for any answer. `Range` is ignored, as RFC 9110 §14.2 allows, and so is If-Match, as §13.1.1 allows a
+ * cache.
+ */
+export function replay(
+  req: Request,
+  res: Response,
+  route: ResolvedRoute,
+  vary: VaryMemory,
+  entry: Entry,
+  outcome: Outcome,
+  now: number,
+): void {
+  const lastModified = storedLine(entry, 'Last-Modified');
+  const ok = entry.status >= 200 && entry.status < 300;
+  const current =
+    ok &&
+    isNotModified(
+      { ifNoneMatch: req.headers['if-none-match'], ifModifiedSince: req.headers['if-modified-since'] },
+      { etag: entry.etag === '' ? undefined : entry.etag, lastModified },
+      now,
+    );
+
+  res.statusCode = current ? 304 : entry.status;
+  const ageSeconds = Math.floor(ageMs(entry, now) / 1000);
+  sayCacheControl(res, route, entry, ageSeconds, now);
+  for (const [name, value] of entry.headers) {
+    if (name === 'Vary') addVary(res, listFieldNames(lineOfHeader(value)));
+    else if (name !== 'Age' && !(current && BODY_FIELDS.has(name.toLowerCase()))) res.setHeader(name, value);
+  }
+  if (entry.etag !== '') res.setHeader('ETag', entry.etag);
+  // RFC 9111 §5.1: Age is what tells a reader that this answer was not made for this request.
+  res.setHeader('Age', String(ageSeconds));
+  for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) res.setHeader(name, value);
+
+  if (current) {
+    addVary(res, vary.sent);
+    res.end();
+    return;
+  }
+  // RFC 9110 §8.6: no Content-Length on 204; everywhere else exact, for HTTP/1.0 and for HEAD.
+  if (entry.status !== 204) res.setHeader('Content-Length', entry.body.length);
+  if (req.method === 'HEAD' || entry.status === 204) res.end();
+  else res.end(entry.body);
+  if (entry.status === 200 && req.method === 'GET') vary.noteSent(res);
+}
+
+/** Removes what a failed replay has left, so that the handler starts from a clean response. */
+export function takeBack(res: Response, entry: Entry): void {
+  res.statusCode = 200;
+  for (const [name] of entry.headers) res.removeHeader(name);
+  for (const name of ['ETag', 'Age', 'Cache-Control', 'X-Cache', 'Cache-Status', 'Content-Length'])
+    res.removeHeader(name);
+}
+
+/** The handler's own Cache-Control comes with the stored fields; one set in front for this request stays. */
+function sayCacheControl(res: Response, route: ResolvedRoute, entry: Entry, ageSeconds: number, now: number): void {
+  if (storedLine(entry, 'Cache-Control') !== undefined) return;
+  const inFront = res.getHeader('Cache-Control');
+  if (inFront !== undefined) {
+    res.setHeader('Cache-Control', keepPrivate(lineOfHeader(inFront), route.share));
+    return;
+  }
+  res.setHeader('Cache-Control', browserCacheControl(route.browser, ageSeconds, entry.staleAt - now));
+  if (givesLifetime(route.browser) && route.share !== 'everyone') addVary(res, IDENTITY_FIELDS);
+}
+
+/** By canonical name, as capture stores it. */
+function storedLine(entry: Entry, name: string): string | undefined {
+  for (const [stored, value] of entry.headers) if (stored === name) return lineOfHeader(value);
+  return undefined;
+}

@@ -1,0 +1,57 @@
+// A cached route with every option resolved: all that the HTTP side knows about configuration.
+import type { Request } from 'express';
+import type { BypassReason } from '../contract/events.js';
+import type { Share } from '../contract/identity.js';
+import type { Consistency } from '../contract/store.js';
+
+/**
+ * What the browser may do with its copy. `revalidate`: keep it and ask each time, so an invalidation is seen at once.
+ * `ttl` or a number of seconds: show it without asking for the rest of the entry's life, or for that long at most; no
+ * invalidation reaches such a copy. `no-store`: keep none.
+ */
+export type BrowserPolicy = 'revalidate' | 'ttl' | 'no-store' | number;
+
+/** The body of an `application/problem+json` answer (RFC 9457 §3.1), with two members of our own. */
+export interface ProblemDetails {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  /** For programs: does not change with the wording. */
+  readonly code: string;
+  /** The query parameter that does not fit. */
+  readonly parameter?: string;
+}
+
+/** What a request means to the cache. */
+export type Description =
+  | { readonly key: string; readonly owner: string; readonly tags: readonly string[] }
+  | { readonly bypass: BypassReason; readonly detail?: string }
+  /** Answered here; the handler does not run. `reason` goes into the event. */
+  | { readonly refuse: ProblemDetails; readonly reason: BypassReason };
+
+export interface ResolvedRoute {
+  /** Report type. */
+  readonly type: string;
+  /** How long an entry is fresh, ms; 0 switches the route off. */
+  readonly ttlMs: number;
+  readonly consistency: Consistency;
+  readonly browser: BrowserPolicy;
+  readonly share: Share;
+  /** Larger bodies pass through and are not stored, bytes. */
+  readonly maxEntryBytes: number;
+  /** Whether no-cache, max-age, min-fresh, only-if-cached and no-store of the request count (RFC 9111 §5.2.1). */
+  readonly requestDirectives: 'honour' | 'ignore';
+  /** Statuses that are stored; those that RFC 9111 forbids are not, even if named. */
+  readonly storeStatuses: ReadonlySet<number>;
+  /** The name of this cache in `Cache-Status` (RFC 9211 §2). */
+  readonly cacheName: string;
+  /** Everything that decides the key. A throw is a bypass with reason `key`. */
+  describe(req: Request): Description;
+  /** Adds request header values to a key; `undefined` is an absent header, which differs from an empty one. */
+  varyKey(key: string, names: readonly string[], values: readonly (string | undefined)[]): string;
+  /** The tags that a successful unsafe request to this route invalidates (RFC 9111 §4.4); empty for none. */
+  targetTags(req: Request): readonly string[];
+  /** Resolves once the invalidation is in force or its bound has passed; never rejects. */
+  invalidate(tags: readonly string[], cause: string): Promise<void>;
+}

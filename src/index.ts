@@ -1,0 +1,32 @@
+// The public root: everything that an application uses. Loading it loads no Express, Redis or TypeORM.
+export { createReportCache, type ReportCache } from './create-report-cache.js';
+export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js';
+export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
+export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason } from './contract/events.js';
+export type { Identity, Share } from './contract/identity.js';
+export type { Logger } from './contract/logger.js';
+export type { Consistency, LayerName } from './contract/store.js';
+export type { Loader, LoaderRun } from './core/get-or-load.js';
+export type { FilterValue } from './entry/canonical.js';
+export type { Filter, FilterKind, Filters, FilterSpec } from './entry/filters.js';
+export type { ValueCodec } from './entry/value-codec.js';
+export type { Duration, Size } from './options/duration.js';
+export type {
+  BrowserPolicy,
+  MemoryOptions,
+  ReportCacheOptions,
+  RouteOptions,
+  TypeOptions,
+  ValueRequest,
+} from './options/options.js';
+export type { RedisLike } from './contract/redis-like.js';
+export type {
+  CascadeFunction,
+  CascadeOptions,
+  CascadePaths,
+  ChangeKind,
+  EntityLike,
+  PartialRow,
+  RowChange,
+} from './typeorm/cascade-rule.js';
+export type { RelationPath } from './typeorm/relation-path.js';

@@ -1,0 +1,109 @@
+// What users may set: every option with its unit, default and consequence.
+import type { Request } from 'express';
+import type { CacheEvent } from '../contract/events.js';
+import type { Identity, Share } from '../contract/identity.js';
+import type { Logger } from '../contract/logger.js';
+import type { Consistency } from '../contract/store.js';
+import type { Filters } from '../entry/filters.js';
+import type { ValueCodec } from '../entry/value-codec.js';
+import type { RedisLike } from '../contract/redis-like.js';
+import type { Duration, Size } from './duration.js';
+
+/**
+ * What the browser is told. `revalidate`: keep a copy but ask each time (`private, no-cache`), so that an invalidated
+ * report is never shown again. A duration or `ttl`: do not ask for so long; until then a device may show a report that
+ * was invalidated, and nothing can recall it. `no-store`: keep nothing.
+ */
+export type BrowserPolicy = 'revalidate' | 'ttl' | 'no-store' | Duration;
+
+/** Policy of a report type; a route may override it. */
+export interface TypeOptions {
+  /** How long an entry is fresh on the server. `'0s'` switches caching off. @default by type, see README */
+  readonly ttl?: Duration;
+  /** `strict` asks Redis before serving from memory; `lease` does not, within the lease. @default 'strict' */
+  readonly consistency?: Consistency;
+  /** @default 'revalidate' */
+  readonly browser?: BrowserPolicy;
+  /** Larger answers pass through unstored. @default '5mb' */
+  readonly maxEntryBytes?: Size;
+}
+
+export interface MemoryOptions {
+  /** Bytes of all entries of this process. @default '256mb', in front of Redis '50mb' */
+  readonly maxBytes?: Size;
+  /** Bytes of one user's entries; beyond it his own oldest go first. @default '50mb', in front of Redis '12mb' */
+  readonly maxBytesPerUser?: Size;
+  /** How long memory keeps an entry in front of Redis. @default '60s' */
+  readonly ttl?: Duration;
+}
+
+export interface ReportCacheOptions {
+  /**
+   * Says who is asking. Called once per request, after your authentication. Nothing usable (no user, an empty id, an
+   * error) means BYPASS: the handler answers and nothing is stored.
+   */
+  // eslint-disable-next-line -- a host's own Request type may be narrower than Express's
+  readonly identify: (req: Request) => Identity | null | undefined | false | '' | 0;
+  /** An ioredis client or cluster (5.4+ or 6, Redis 7+ or Valkey). Without it: one process, memory only. */
+  readonly redis?: RedisLike;
+  /** Part of every name in Redis; two applications on one Redis need two. @default 'reports' */
+  readonly namespace?: string;
+  /** Version of what your reports look like; a new one starts without entries. @default '1' */
+  readonly version?: string;
+  /** Report types, merged over the built-in ones. */
+  readonly types?: Readonly<Record<string, TypeOptions>>;
+  readonly memory?: MemoryOptions;
+  /** How long memory serves under `lease` without asking Redis; the longest a stale answer can live there. @default '250ms' */
+  readonly lease?: Duration;
+  /** Longest wait for one Redis operation; then the report is computed. @default '250ms' */
+  readonly redisDeadline?: Duration;
+  /** How long a writer waits while Redis does not take his invalidation; it is retried in the background after that. @default '2s' */
+  readonly hold?: Duration;
+  /** How long a reader waits for the same report being computed for another reader. @default '30s' */
+  readonly wait?: Duration;
+  /** Name of this cache in `Cache-Status`. @default 'reports' */
+  readonly cacheName?: string;
+  /** pino, or anything with its four methods. Ids only are logged, never bodies. */
+  readonly logger?: Logger;
+  /** Receives every event; see `CacheEvent`. */
+  readonly onEvent?: (event: CacheEvent) => void;
+}
+
+export interface RouteOptions extends TypeOptions {
+  /** The report's id in the key and its `report:` tag. @default the path of the request */
+  readonly report?: (req: Request) => string | number | bigint;
+  /** The query parameters that make a difference; the only way from the query into the key. @default {} */
+  readonly filters?: Filters;
+  /** What the report is about. `tag('student', req.params.id)`; the viewer, the report and the type are added. */
+  readonly tags?: (req: Request) => readonly string[];
+  /** Tables that the report reads as a whole: any write to one of them invalidates it. */
+  readonly tables?: readonly string[];
+  /** Who may share an entry. @default 'user' */
+  readonly share?: Share;
+  /** A query parameter that no filter declares: `bypass` the cache, `ignore` it, or `refuse` with 400. @default 'bypass' */
+  readonly unknownParameters?: 'bypass' | 'ignore' | 'refuse';
+  /** A value that does not fit its filter: `refuse` with 400 or `bypass`. @default 'refuse' */
+  readonly invalidParameters?: 'refuse' | 'bypass';
+  /** Whether a client may force a fresh report by `Cache-Control: no-cache` and the like. @default 'honour' */
+  readonly requestDirectives?: 'honour' | 'ignore';
+  /** Statuses that are stored. @default [200] */
+  readonly statuses?: readonly number[];
+}
+
+/** Names a value for `getOrLoad`. */
+export interface ValueRequest {
+  readonly type: string;
+  readonly report: string | number | bigint;
+  /** Whose value; required unless `share` is `everyone`. Nothing usable means: loaded, not cached. */
+  readonly identity?: Identity | null | undefined;
+  readonly share?: Share;
+  /** Plain data of any depth; order of names does not matter. */
+  readonly filters?: unknown;
+  readonly tags?: readonly string[];
+  readonly tables?: readonly string[];
+  /** @default the type's */
+  readonly ttl?: Duration;
+  readonly consistency?: Consistency;
+  /** @default Node's structured clone, for plain data */
+  readonly codec?: ValueCodec;
+}

@@ -1,0 +1,215 @@
+// Raw options to resolved ones, once, when the cache is made: what is wrong is said here and changes nothing.
+import { ReportCacheError } from '../contract/errors.js';
+import type { Share } from '../contract/identity.js';
+import type { Consistency } from '../contract/store.js';
+import { checkFilters, type Filters } from '../entry/filters.js';
+import { tag, tableTag } from '../entry/tags.js';
+import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
+import { parseDuration, parseSize } from './duration.js';
+import type { ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
+
+/** What the browser is told; a number is a lifetime in seconds. */
+export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
+
+export interface TypePolicy {
+  readonly ttlMs: number;
+  readonly consistency: Consistency;
+  readonly browser: ResolvedBrowser;
+  readonly maxEntryBytes: number;
+}
+
+export interface ResolvedOptions {
+  readonly namespace: string;
+  readonly version: string;
+  readonly cacheName: string;
+  readonly types: ReadonlyMap<string, TypePolicy>;
+  readonly memory: { readonly maxBytes: number; readonly maxBytesPerOwner: number; readonly maxTtlMs: number };
+  readonly leaseMs: number;
+  readonly redisDeadlineMs: number;
+  readonly holdMs: number;
+  readonly waitMs: number;
+}
+
+const CACHE_OPTIONS = [
+  'identify',
+  'redis',
+  'namespace',
+  'version',
+  'types',
+  'memory',
+  'lease',
+  'redisDeadline',
+  'hold',
+  'wait',
+  'cacheName',
+  'logger',
+  'onEvent',
+] as const satisfies readonly (keyof ReportCacheOptions)[];
+const TYPE_OPTIONS = [
+  'ttl',
+  'consistency',
+  'browser',
+  'maxEntryBytes',
+] as const satisfies readonly (keyof TypeOptions)[];
+const ROUTE_OPTIONS = [
+  ...TYPE_OPTIONS,
+  'report',
+  'filters',
+  'tags',
+  'tables',
+  'share',
+  'unknownParameters',
+  'invalidParameters',
+  'requestDirectives',
+  'statuses',
+] as const satisfies readonly (keyof RouteOptions)[];
+
+const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+/** An RFC 9651 token, which is what Cache-Status puts in front. */
+const TOKEN = /^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]{0,63}$/;
+
+/** @throws ERC_OPTION, ERC_IDENTIFY_REQUIRED */
+export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new ReportCacheError('ERC_OPTION', 'The options are missing.');
+  onlyKnown(options, CACHE_OPTIONS, '');
+  if (typeof options.identify !== 'function')
+    throw new ReportCacheError('ERC_IDENTIFY_REQUIRED', '`identify` is missing.');
+  const memory = options.memory ?? {};
+  onlyKnown(memory, ['maxBytes', 'maxBytesPerUser', 'ttl'], 'memory.');
+  const alone = options.redis === undefined;
+  const maxBytes = parseSize(
+    memory.maxBytes ?? (alone ? DEFAULTS.memoryMaxBytes : DEFAULTS.replicaMaxBytes),
+    'memory.maxBytes',
+  );
+  const perUser = parseSize(
+    memory.maxBytesPerUser ?? (alone ? DEFAULTS.memoryMaxBytesPerUser : DEFAULTS.replicaMaxBytesPerUser),
+    'memory.maxBytesPerUser',
+  );
+  const namespace = options.namespace ?? DEFAULTS.namespace;
+  if (!NAME.test(namespace)) throw wrong('namespace', namespace, 'letters, digits, ".", "_" and "-"');
+  const version = options.version ?? DEFAULTS.version;
+  if (!NAME.test(version)) throw wrong('version', version, 'letters, digits, ".", "_" and "-"');
+  const cacheName = options.cacheName ?? DEFAULTS.cacheName;
+  if (!TOKEN.test(cacheName)) throw wrong('cacheName', cacheName, 'a token such as reports');
+  return {
+    namespace,
+    version,
+    cacheName,
+    types: parseTypes(options.types ?? {}),
+    memory: {
+      maxBytes,
+      maxBytesPerOwner: Math.min(perUser, maxBytes),
+      maxTtlMs:
+        alone && memory.ttl === undefined ? Infinity : parseDuration(memory.ttl ?? DEFAULTS.replicaTtl, 'memory.ttl'),
+    },
+    leaseMs: parseDuration(options.lease ?? DEFAULTS.lease, 'lease'),
+    redisDeadlineMs: parseDuration(options.redisDeadline ?? DEFAULTS.redisDeadline, 'redisDeadline'),
+    holdMs: parseDuration(options.hold ?? DEFAULTS.hold, 'hold'),
+    waitMs: parseDuration(options.wait ?? DEFAULTS.wait, 'wait'),
+  };
+}
+
+function parseTypes(given: Readonly<Record<string, TypeOptions>>): Map<string, TypePolicy> {
+  const types = new Map<string, TypePolicy>();
+  for (const [name, options] of Object.entries({ ...DEFAULT_TYPES, ...given })) {
+    tag('type', name);
+    if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name) || name === 'report') {
+      throw wrong('types', name, 'names of letters, digits, "-" and "_", other than "report"');
+    }
+    onlyKnown(options, TYPE_OPTIONS, `types.${name}.`);
+    types.set(name, parsePolicy({ ...DEFAULT_TYPES[name], ...options }, undefined, `types.${name}`));
+  }
+  return types;
+}
+
+/** Merges what a route or type sets over a policy. */
+export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, path: string): TypePolicy {
+  const consistency = options.consistency ?? base?.consistency ?? DEFAULTS.consistency;
+  if (consistency !== 'strict' && consistency !== 'lease')
+    throw wrong(`${path}.consistency`, consistency, "'strict' or 'lease'");
+  return {
+    ttlMs:
+      options.ttl === undefined && base
+        ? base.ttlMs
+        : parseDuration(options.ttl ?? DEFAULT_TYPES['default']?.ttl, `${path}.ttl`),
+    consistency,
+    browser:
+      options.browser === undefined && base
+        ? base.browser
+        : parseBrowser(options.browser ?? DEFAULTS.browser, `${path}.browser`),
+    maxEntryBytes:
+      options.maxEntryBytes === undefined && base
+        ? base.maxEntryBytes
+        : parseSize(options.maxEntryBytes ?? DEFAULTS.maxEntryBytes, `${path}.maxEntryBytes`),
+  };
+}
+
+function parseBrowser(browser: NonNullable<TypeOptions['browser']>, option: string): ResolvedBrowser {
+  if (browser === 'revalidate' || browser === 'ttl' || browser === 'no-store') return browser;
+  return Math.floor(parseDuration(browser, option) / 1000);
+}
+
+export interface RoutePolicy extends TypePolicy {
+  readonly filters: Filters;
+  readonly tableTags: readonly string[];
+  readonly share: Share;
+  readonly unknownParameters: 'bypass' | 'ignore' | 'refuse';
+  readonly invalidParameters: 'refuse' | 'bypass';
+  readonly requestDirectives: 'honour' | 'ignore';
+  readonly statuses: ReadonlySet<number>;
+}
+
+/** @throws ERC_OPTION, ERC_FILTER */
+export function parseRoute(options: RouteOptions, base: TypePolicy): RoutePolicy {
+  onlyKnown(options, ROUTE_OPTIONS, 'cache().');
+  const filters = options.filters ?? {};
+  checkFilters(filters);
+  for (const name of ['report', 'tags'] as const) {
+    if (options[name] !== undefined && typeof options[name] !== 'function')
+      throw wrong(`cache().${name}`, options[name], 'a function of the request');
+  }
+  const statuses = options.statuses ?? [200];
+  if (!statuses.every((status) => Number.isInteger(status) && status >= 200 && status <= 599)) {
+    throw wrong('cache().statuses', statuses, 'HTTP statuses');
+  }
+  return {
+    ...parsePolicy(options, base, 'cache()'),
+    filters,
+    tableTags: (options.tables ?? []).map((table) => tableTag(table)),
+    share: oneOf('cache().share', options.share ?? DEFAULTS.share, ['user', 'role', 'tenant', 'everyone']),
+    unknownParameters: oneOf('cache().unknownParameters', options.unknownParameters ?? DEFAULTS.unknownParameters, [
+      'bypass',
+      'ignore',
+      'refuse',
+    ]),
+    invalidParameters: oneOf('cache().invalidParameters', options.invalidParameters ?? DEFAULTS.invalidParameters, [
+      'refuse',
+      'bypass',
+    ]),
+    requestDirectives: oneOf('cache().requestDirectives', options.requestDirectives ?? DEFAULTS.requestDirectives, [
+      'honour',
+      'ignore',
+    ]),
+    statuses: new Set(statuses),
+  };
+}
+
+function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value)) throw wrong(option, value, allowed.map((one) => `'${one}'`).join(', '));
+  return value;
+}
+
+function onlyKnown(options: object, known: readonly string[], path: string): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name))
+      throw new ReportCacheError('ERC_OPTION', `There is no option "${path}${name}"; there are ${known.join(', ')}.`);
+  }
+}
+
+function wrong(option: string, value: unknown, expected: string): ReportCacheError {
+  return new ReportCacheError(
+    'ERC_OPTION',
+    `${option} is ${JSON.stringify(value) ?? String(value)}; it takes ${expected}.`,
+  );
+}

@@ -1,0 +1,104 @@
+// When each tag was last invalidated: the truth of one process, or its replica of the truth in Redis.
+import type { Dependency, Entry, Position } from '../../contract/entry.js';
+import { EVERYTHING } from '../../entry/tags.js';
+
+/** What a pushed invalidation did to a replica. */
+export type Applied = 'applied' | 'duplicate' | 'gap' | 'epoch';
+
+/**
+ * Holds a sequence number for every tag invalidated since `floor`. An entry is valid exactly if its epoch is the
+ * table's, it is not older than the floor, and none of its tags (nor its key) has a number above its `asOf`.
+ * Bounded: when it is full the floor rises to the present, which costs misses and never correctness.
+ */
+export class TagTable {
+  #position: Position;
+  #floor: number;
+  readonly #seqs = new Map<string, number>();
+  readonly #maxTags: number;
+
+  constructor(epoch: string, maxTags: number) {
+    this.#position = { epoch, seq: 0 };
+    this.#floor = 0;
+    this.#maxTags = maxTags;
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** As the truth: gives the next number to all `tags` at once. */
+  invalidate(tags: readonly string[]): Position {
+    this.#advance(this.#position.seq + 1, tags);
+    return this.#position;
+  }
+
+  /** As a replica: takes a push. Pushes are contiguous, so a hole proves that some were lost. */
+  apply(epoch: string, seq: number, tags: readonly string[]): Applied {
+    if (epoch !== this.#position.epoch) {
+      this.adopt({ epoch, seq });
+      return 'epoch';
+    }
+    if (seq <= this.#position.seq) return 'duplicate';
+    if (seq > this.#position.seq + 1) {
+      this.adopt({ epoch, seq });
+      return 'gap';
+    }
+    this.#advance(seq, tags);
+    return 'applied';
+  }
+
+  /** As a replica: an invalidation of this process, in force before pushes between may have arrived. */
+  mark(position: Position, tags: readonly string[]): void {
+    if (position.epoch !== this.#position.epoch || position.seq <= this.#floor) return;
+    if (position.seq === this.#position.seq + 1) this.#advance(position.seq, tags);
+    else this.#write(position.seq, tags);
+  }
+
+  /** Takes over a position without knowing what happened before: everything older is invalid. */
+  adopt(position: Position): void {
+    this.#seqs.clear();
+    this.#position = position;
+    this.#floor = position.seq;
+  }
+
+  /** Whether what was read as of `asOf` is untouched since. */
+  holds(dependency: Dependency): boolean {
+    if (dependency.epoch !== this.#position.epoch || dependency.asOf < this.#floor) return false;
+    if (this.#seqs.size === 0) return true;
+    for (const tag of dependency.tags) {
+      const seq = this.#seqs.get(tag);
+      if (seq !== undefined && seq > dependency.asOf) return false;
+    }
+    return true;
+  }
+
+  /** {@link holds} for an entry under its key: a deleted key is a tag of its own. */
+  holdsEntry(key: string, entry: Entry): boolean {
+    if (!this.holds(entry)) return false;
+    const seq = this.#seqs.get(keyTag(key));
+    return seq === undefined || seq <= entry.asOf;
+  }
+
+  #advance(seq: number, tags: readonly string[]): void {
+    this.#position = { epoch: this.#position.epoch, seq };
+    this.#write(seq, tags);
+  }
+
+  #write(seq: number, tags: readonly string[]): void {
+    for (const tag of tags) {
+      if (tag === EVERYTHING) this.#raiseFloor(seq);
+      else if ((this.#seqs.get(tag) ?? 0) < seq) this.#seqs.set(tag, seq);
+    }
+    if (this.#seqs.size > this.#maxTags) this.#raiseFloor(this.#position.seq);
+  }
+
+  #raiseFloor(seq: number): void {
+    this.#floor = Math.max(this.#floor, seq);
+    for (const [tag, at] of this.#seqs) if (at <= this.#floor) this.#seqs.delete(tag);
+  }
+}
+
+/** The tag that stands for one key: lets a single deletion fence a computation that is still running. */
+export function keyTag(key: string): string {
+  return `key:${key}`;
+}

@@ -1,0 +1,20 @@
+// Every name in Redis. All carry the hash tag {namespace}: one slot in a cluster, so that scripts stay atomic.
+import { WIRE_VERSION } from '../../contract/entry.js';
+
+export interface RedisKeys {
+  /** The tag table: sequence, epoch and last invalidation of every tag, without expiry. */
+  readonly table: string;
+  /** The channel of pushed invalidations. Not a key: ioredis does not put its keyPrefix in front. */
+  readonly channel: string;
+  /** An entry. The application's version stands here and not in the table, so that releases invalidate each other. */
+  entry(key: string): string;
+}
+
+export function redisKeys(namespace: string, version: string, keyPrefix: string): RedisKeys {
+  const entries = `{${namespace}}:e:${WIRE_VERSION}.${version}:`;
+  return {
+    table: `{${namespace}}:t`,
+    channel: `${keyPrefix}{${namespace}}:c`,
+    entry: (key) => entries + key,
+  };
+}

@@ -1,0 +1,105 @@
+// Invalidations that the store does not take: writers are held and answered, readers are never given what is pending.
+import { describe, expect, it } from '@jest/globals';
+import type { CacheEvent } from '../../src/contract/events.js';
+import { collapse, Invalidations } from '../../src/core/invalidations.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+import { SharedHub } from '../fakes/shared-hub.js';
+
+const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+function setUp(maxPending = 100) {
+  const clock = new FakeClock();
+  const hub = new SharedHub(clock);
+  const client = hub.client();
+  const events: CacheEvent[] = [];
+  const options = { holdMs: 2000, maxTagsPerKind: 64, maxPending };
+  const invalidations = new Invalidations(client, options, clock, (event) => events.push(event));
+  return { clock, hub, client, events, invalidations };
+}
+
+describe('invalidations', () => {
+  it('answers once it is in force, and says so', async () => {
+    const { invalidations, hub, events } = setUp();
+    await invalidations.invalidate(['student:1'], 'commit');
+    expect(hub.truth.table.position.seq).toBe(1);
+    expect(events).toMatchObject([{ kind: 'invalidate', tags: ['student:1'], cause: 'commit', seq: 1 }]);
+    expect(invalidations.pending).toBe(0);
+  });
+
+  it('FAULT 19 the store does not answer: the writer is held, then answered; it is carried out when the store is back', async () => {
+    const { invalidations, client, clock, hub, events } = setUp();
+    client.broken = true;
+    let answered = false;
+    const writing = invalidations.invalidate(['student:1'], 'commit').then(() => {
+      answered = true;
+    });
+    await tick();
+    expect(invalidations.touches(['student:1', 'class:2'])).toBe(true);
+    expect(invalidations.touches(['class:2'])).toBe(false);
+    clock.advance(1999);
+    await tick();
+    expect(answered).toBe(false);
+    clock.advance(1);
+    await writing;
+    expect(invalidations.touches(['student:1'])).toBe(true);
+    client.broken = false;
+    clock.advance(1000);
+    await tick();
+    expect(invalidations.pending).toBe(0);
+    expect(hub.truth.table.position.seq).toBe(1);
+    expect(events.filter(({ kind }) => kind === 'invalidateFailed').length).toBeGreaterThan(1);
+    expect(events.at(-1)).toMatchObject({ kind: 'invalidate' });
+    expect(clock.waiting).toBe(0);
+  });
+
+  it('the first retry succeeds within the hold: the writer is answered after it', async () => {
+    const { invalidations, client, clock, hub } = setUp();
+    client.broken = true;
+    const writing = invalidations.invalidate(['student:1'], 'commit');
+    await tick();
+    client.broken = false;
+    clock.advance(20);
+    await writing;
+    expect(hub.truth.table.position.seq).toBe(1);
+  });
+
+  it('more waiting than the bound becomes everything', async () => {
+    const { invalidations, client, clock, hub } = setUp(3);
+    client.broken = true;
+    void invalidations.invalidate(['student:1', 'student:2'], 'commit');
+    void invalidations.invalidate(['student:3', 'student:4'], 'commit');
+    await tick();
+    expect(invalidations.touches(['unrelated:1'])).toBe(true);
+    client.broken = false;
+    clock.advance(1000);
+    await tick();
+    expect(hub.truth.table.holds({ tags: [], epoch: hub.epoch, asOf: 0 })).toBe(false);
+  });
+
+  it('nothing to invalidate costs nothing', async () => {
+    const { invalidations, client } = setUp();
+    await invalidations.invalidate([], 'commit');
+    expect(client.calls.invalidate).toBe(0);
+  });
+});
+
+describe('collapse', () => {
+  it('names each tag once and keeps small sets as they are', () => {
+    expect(collapse(['student:1', 'class:2', 'student:1'], 64)).toEqual(['student:1', 'class:2']);
+  });
+
+  it('FAULT 37 more tags of a kind than the bound become the whole kind', () => {
+    const many = Array.from({ length: 65 }, (_, index) => `student:${index}`);
+    expect(collapse([...many, 'class:2'], 64)).toEqual(['student:*', 'class:2']);
+  });
+
+  it('many viewers, or the tag of everything, become everything', () => {
+    expect(
+      collapse(
+        Array.from({ length: 65 }, (_, index) => `viewer:${index}`),
+        64,
+      ),
+    ).toEqual(['*']);
+    expect(collapse(['student:1', '*'], 64)).toEqual(['*']);
+  });
+});

@@ -1,0 +1,88 @@
+// The memory store: the conformance suite, sync and async, and its bounds.
+import { describe, expect, it } from '@jest/globals';
+import type { Entry } from '../../src/contract/entry.js';
+import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { TagTable } from '../../src/stores/memory/tag-table.js';
+import { makeEntry, storeSuite } from '../../src/testing/store-suite.js';
+import { AsyncStore } from '../fakes/async-store.js';
+import { FakeClock } from '../fakes/fake-clock.js';
+
+const LIMITS = { maxBytes: 8 * 1024 * 1024, maxBytesPerOwner: 4 * 1024 * 1024, maxTtlMs: Infinity };
+
+function create(limits = LIMITS, maxTags = 100_000) {
+  const clock = new FakeClock();
+  return { clock, store: new MemoryStore(new TagTable('epoch-1', maxTags), limits, clock) };
+}
+
+storeSuite({ describe, it }, 'memory', async () => ({ ...create(), close: async () => undefined }));
+storeSuite({ describe, it }, 'memory behind promises', async () => {
+  const { clock, store } = create();
+  return { clock, store: new AsyncStore(store), close: async () => undefined };
+});
+
+describe('memory store bounds', () => {
+  const entryOf = (store: MemoryStore, clock: FakeClock, owner: string, bytes: number, more: Partial<Entry> = {}) =>
+    makeEntry(store.position(), clock.now(), { owner, body: Buffer.alloc(bytes), ...more });
+
+  it('stays within its bytes whatever is put', () => {
+    const { store, clock } = create({ ...LIMITS, maxBytes: 100_000, maxBytesPerOwner: 100_000 });
+    for (let index = 0; index < 500; index += 1) store.put(`k${index}`, entryOf(store, clock, `u${index}`, 1000));
+    expect(store.bytes).toBeLessThanOrEqual(100_000);
+    expect(store.lookup('k499').outcome).toBe('hit');
+    expect(store.lookup('k0').outcome).toBe('miss');
+  });
+
+  it("a heavy user pushes out his own entries and nobody else's", () => {
+    const { store, clock } = create({ ...LIMITS, maxBytesPerOwner: 20_000 });
+    store.put('light', entryOf(store, clock, 'light', 1000));
+    for (let index = 0; index < 100; index += 1) store.put(`heavy${index}`, entryOf(store, clock, 'heavy', 1000));
+    expect(store.bytesOf('heavy')).toBeLessThanOrEqual(20_000);
+    expect(store.lookup('heavy99').outcome).toBe('hit');
+    expect(store.lookup('heavy0').outcome).toBe('miss');
+    expect(store.lookup('light').outcome).toBe('hit');
+  });
+
+  it('declines what is larger than a share, and keeps what was there', () => {
+    const { store, clock } = create({ ...LIMITS, maxBytesPerOwner: 20_000 });
+    store.put('k', entryOf(store, clock, 'u', 1000));
+    expect(store.put('k', entryOf(store, clock, 'u', 30_000))).toBe('declined');
+    expect(store.bytesOf('u')).toBeGreaterThan(0);
+  });
+
+  it('keeps the account of an owner exact through replacement, expiry and eviction', () => {
+    const { store, clock } = create();
+    for (let round = 0; round < 10; round += 1) store.put('k', entryOf(store, clock, 'u', 1000 + round));
+    expect(store.bytesOf('u')).toBe(store.bytes);
+    clock.advance(120_000);
+    store.lookup('k');
+    expect(store.bytesOf('u')).toBe(0);
+    store.put('k', entryOf(store, clock, 'u', 1000));
+    store.evict();
+    expect(store.bytesOf('u')).toBe(0);
+    expect(store.bytes).toBe(0);
+  });
+
+  it('keeps entries no longer than its own time to live', () => {
+    const { store, clock } = create({ ...LIMITS, maxTtlMs: 1000 });
+    store.put('k', entryOf(store, clock, 'u', 10));
+    clock.advance(1000);
+    expect(store.lookup('k')).toMatchObject({ outcome: 'miss', reason: 'expired' });
+  });
+
+  it('does not keep a large read buffer alive for a small body', () => {
+    const { store, clock } = create();
+    const big = Buffer.alloc(1024 * 1024);
+    store.put('k', entryOf(store, clock, 'u', 0, { body: big.subarray(10, 20) }));
+    const found = store.lookup('k');
+    expect(found.outcome === 'hit' && found.entry.body.buffer.byteLength).toBe(10);
+  });
+
+  it('a full tag table makes everything cold once instead of forgetting an invalidation', () => {
+    const { store, clock } = create(LIMITS, 10);
+    store.put('k', entryOf(store, clock, 'u', 10, { tags: ['student:1'] }));
+    store.invalidate(['student:1']);
+    for (let index = 0; index < 50; index += 1) store.invalidate([`other:${index}`]);
+    store.put('k', makeEntry({ epoch: 'epoch-1', seq: 0 }, clock.now()));
+    expect(store.lookup('k').outcome).toBe('miss');
+  });
+});
