@@ -9,12 +9,16 @@ export default class LeakCheckEnvironment extends TestEnvironment {
   /** @type {string[]} */
   #before = [];
 
+  /** @override */
   async setup() {
     await super.setup();
     this.#before = process.getActiveResourcesInfo();
   }
 
-  /** Called after every hook of the file has run, unlike an afterAll of ours. @param {{ name: string }} event */
+  /**
+   * Called after every hook of the file has run, unlike an afterAll of ours.
+   * @param {{ name: string }} event
+   */
   async handleTestEvent(event) {
     if (event.name !== 'run_finish') return;
     const deadline = performance.now() + PATIENCE_MS;
