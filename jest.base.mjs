@@ -3,7 +3,7 @@ export default {
   testEnvironment: '<rootDir>/test/support/leak-check-environment.mjs',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  modulePathIgnorePatterns: ['<rootDir>/dist'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/example-app/dist'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

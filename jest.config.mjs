@@ -32,7 +32,11 @@ export default {
   projects: Object.entries(combinations).map(([displayName, { replace, folders }]) => ({
     ...base,
     displayName,
-    moduleNameMapper: { ...base.moduleNameMapper, ...replace },
-    testMatch: [`<rootDir>/test/${folders}/*.test.ts`],
+    moduleNameMapper: { ...base.moduleNameMapper, '^express-report-cache$': '<rootDir>/src/index.ts', ...replace },
+    testMatch: [
+      `<rootDir>/test/${folders}/*.test.ts`,
+      // The example names the newest of everything.
+      ...(folders === '**' ? ['<rootDir>/example-app/test/*.test.ts'] : []),
+    ],
   })),
 };
