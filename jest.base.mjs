@@ -1,6 +1,6 @@
 // What every jest configuration of this project shares.
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/leak-check-environment.mjs',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/example-app/dist'],
