@@ -90,6 +90,23 @@ onBoth('not stored', (express) => {
     expect(s.reader.entries.size).toBe(0);
   });
 
+  it('sees a cookie that the handler appends to those of earlier middleware', async () => {
+    const s = await stage(express, {
+      front: [
+        (_req, res, next) => {
+          res.setHeader('Set-Cookie', ['session=1']);
+          next();
+        },
+      ],
+      handler: (_req, res) => {
+        res.appendHeader('Set-Cookie', 'rotated=2');
+        res.json(1);
+      },
+    });
+    expect((await s.ask()).headers['set-cookie']).toEqual(['session=1', 'rotated=2']);
+    expect(s.reader.declined).toEqual(['set-cookie']);
+  });
+
   it('stores without a field that the handler keeps out (RFC 9111 §5.2.2.4)', async () => {
     const s = await stage(express, {
       handler: (_req, res) =>
@@ -140,7 +157,12 @@ onBoth('not stored', (express) => {
 
   it('keeps the Cache-Control that earlier middleware set for the browser, and stores all the same', async () => {
     const s = await stage(express, {
-      front: [(_req, res, next) => void (res.set('Cache-Control', 'no-store'), next())],
+      front: [
+        (_req, res, next) => {
+          res.set('Cache-Control', 'no-store');
+          next();
+        },
+      ],
       handler: (_req, res) => void res.json(1),
     });
     for (const label of ['MISS', 'HIT']) {
@@ -340,7 +362,13 @@ onBoth('no load stays open', (express) => {
   it('rejected async handler', async () => {
     const s = await stage(express, {
       // Express 4 needs the rejection handed over; Express 5 does it itself.
-      handler: (_req, _res, next) => Promise.reject(new Error('broken')).catch(next),
+      handler: async (_req, _res, next) => {
+        try {
+          await Promise.reject(new Error('broken'));
+        } catch (error) {
+          next(error);
+        }
+      },
       onError: (_error, _req, res, _next) => void res.status(503).json({ sorry: true }),
     });
     const answer = await s.ask();

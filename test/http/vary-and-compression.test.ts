@@ -9,7 +9,7 @@ const LONG = JSON.stringify({ rows: Array.from({ length: 500 }, (_, i) => ({ stu
 
 /** What the `on-headers` package does, by which sessions and compression set headers at the last moment. */
 function beforeHead(res: Response, hook: () => void): void {
-  const original = res.writeHead;
+  const original = Reflect.get(res, 'writeHead') as (...args: unknown[]) => unknown;
   res.writeHead = function writeHead(...args: unknown[]) {
     hook();
     return Reflect.apply(original, res, args) as typeof res;
@@ -47,7 +47,12 @@ onBoth('Vary of the handler (RFC 9111 §4.1)', (express) => {
 
   it('does not count names that earlier middleware added', async () => {
     const s = await stage(express, {
-      front: [(_req, res, next) => void (res.vary('Origin'), next())],
+      front: [
+        (_req, res, next) => {
+          res.vary('Origin');
+          next();
+        },
+      ],
       handler: (_req, res) => void res.vary('Accept').json(1),
     });
     await s.ask({ headers: { Origin: 'a' } });
@@ -100,6 +105,17 @@ onBoth('compression in front: identity is stored, compressed on every send', (ex
     const miss = await s.ask({ headers });
     expect([miss.status, miss.headers['x-cache'], miss.headers.vary]).toEqual([304, 'MISS', 'Accept-Encoding']);
     expect(miss.headers['content-encoding']).toBeUndefined();
+  });
+
+  it('learns that Vary from hits as well, where another process computed the entry', async () => {
+    const first = await scene();
+    await first.ask();
+    const second = await scene();
+    second.reader.entries.set(first.reader.asked[0]?.key ?? '', first.reader.entry);
+    const hit = await second.ask();
+    expect([hit.headers['x-cache'], hit.headers.vary]).toEqual(['HIT', 'Accept-Encoding']);
+    const same = await second.ask({ headers: { 'If-None-Match': hit.headers.etag ?? '' } });
+    expect([same.status, same.headers.vary]).toEqual([304, 'Accept-Encoding']);
   });
 
   it('has a weak entity-tag, one for both codings (RFC 9110 §8.8.3.3)', async () => {
