@@ -1,9 +1,12 @@
 // What the cache has no part in: methods, directives, bypasses, and everything that fails inside it.
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, it } from '@jest/globals';
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { createMiddleware } from '../../src/http/middleware.js';
-import { gate, onBoth, resolvedRoute, stage } from './stage.js';
+import { manualClock } from '../fakes/manual-clock.js';
+import { TinyReader } from '../fakes/tiny-reader.js';
+import { ask, gate, onBoth, resolvedRoute, stage } from './stage.js';
 
 const json: RequestHandler = (_req, res) => void res.json({ a: 1 });
 
@@ -288,6 +291,33 @@ onBoth('bypass', (express) => {
   });
 });
 
+it('hands on what next() throws, once, outside Express', async () => {
+  const clock = manualClock();
+  const reader = new TinyReader(clock);
+  const middleware = createMiddleware({ reader, emit: () => undefined, clock, route: resolvedRoute() });
+  const calls: unknown[] = [];
+  const server = http.createServer((req, res) => {
+    Object.assign(req, { originalUrl: req.url, get: () => undefined });
+    try {
+      middleware(req as Request, res as Response, () => {
+        calls.push('next');
+        throw new Error('from next');
+      });
+    } catch (error) {
+      calls.push((error as Error).message);
+      res.end('caught');
+    }
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve());
+  });
+  const { text } = await ask((server.address() as AddressInfo).port, {});
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  expect([text, calls, reader.declined]).toEqual(['caught', ['next', 'from next'], ['error']]);
+});
+
 onBoth('a failure of the cache is not one of the report', (express) => {
   const fail = () => {
     throw new Error('broken');
@@ -407,6 +437,29 @@ onBoth('a failure of the cache is not one of the report', (express) => {
     answer.open();
     await new Promise((resolve) => setImmediate(resolve));
     expect([declined, s.runs()]).toEqual([['incomplete'], 0]);
+  });
+
+  it('but a hook in front that fails after the headers is reported, and the handler does not run', async () => {
+    const errors: unknown[] = [];
+    let broken = false;
+    const s = await stage(express, {
+      front: [
+        (_req, res, next) => {
+          const end = Reflect.get(res, 'end') as (...args: unknown[]) => unknown;
+          res.end = ((...args: unknown[]) => {
+            Reflect.apply(end, res, args);
+            if (broken) throw new Error('hook');
+          }) as typeof res.end;
+          next();
+        },
+      ],
+      handler: json,
+      onError: (error: Error, _req, _res, _next) => void errors.push(error.message),
+    });
+    await s.ask();
+    broken = true;
+    expect((await s.ask()).text).toBe('{"a":1}');
+    expect([errors, s.runs()]).toEqual([['hook'], 1]);
   });
 
   it('works with a reader that answers later', async () => {
