@@ -155,7 +155,7 @@ onBoth('stored whole and replayed byte for byte', (express) => {
       }),
       { numRuns: 60 },
     );
-  });
+  }, 60_000);
 
   it('sendFile and download: their `public, max-age=0` is nobody’s wish, and no ranges are offered', async () => {
     const s = await stage(express, { handler: (_req, res) => res.sendFile(file) });
