@@ -7,9 +7,9 @@ const combinations = {
   'e5-t1-r5': { replace: {}, folders: '**' },
   'e4-t03-r5': {
     replace: { '^express$': 'express4', '^typeorm$': 'typeorm03', '^typeorm/(.*)$': 'typeorm03/$1' },
-    folders: '{http,admin,typeorm,system}/**',
+    folders: '{http,admin,typeorm}/**',
   },
-  'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core,system}/**' },
+  'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core}/**' },
 };
 
 /** V8 counts the lines of a file that is never loaded as uncovered, and a file of types alone cannot be loaded. */
@@ -28,7 +28,7 @@ export default {
   collectCoverageFrom: ['src/**/*.ts', ...typesOnly.map((file) => `!src/${file}`)],
   coverageDirectory: 'coverage',
   coverageReporters: ['text-summary', 'json-summary', 'html'],
-  coverageThreshold: { global: { lines: 0, branches: 0 } },
+  coverageThreshold: { global: { lines: 85, branches: 78 } },
   projects: Object.entries(combinations).map(([displayName, { replace, folders }]) => ({
     ...base,
     displayName,
