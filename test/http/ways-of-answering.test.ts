@@ -109,6 +109,8 @@ onBoth('stored whole and replayed byte for byte', (express) => {
     // The client of a miss sees what it would see without the cache.
     expect([miss.status, miss.message]).toEqual([bare.status, bare.message]);
     expect(miss.headers['content-type']).toBe(bare.headers['content-type']);
+    expect(miss.headers['content-length']).toBe(bare.headers['content-length']);
+    expect(miss.headers['transfer-encoding']).toBe(bare.headers['transfer-encoding']);
     const values = ({ rawHeaders }: { rawHeaders: readonly string[] }) =>
       rawHeaders.filter((_, i) => rawHeaders[i - 1] === 'X-A');
     expect(values(miss)).toEqual(
@@ -219,6 +221,31 @@ onBoth('stored whole and replayed byte for byte', (express) => {
     expect((await s.ask()).text).toBe('fine');
     expect(thrown).toEqual(['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE', 'ERR_STREAM_WRITE_AFTER_END']);
     expect((await s.ask()).text).toBe('fine');
+  });
+
+  it('leaves writes after the end of a swallowed body to Node, too', async () => {
+    const errors: unknown[] = [];
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        res.once('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
+        res.set('ETag', '"one"').end('fine');
+        res.write('late');
+      },
+    });
+    expect((await s.ask({ headers: { 'If-None-Match': '"one"' } })).status).toBe(304);
+    expect(errors).toEqual(['ERR_STREAM_WRITE_AFTER_END']);
+    expect((await s.ask()).text).toBe('fine');
+  });
+
+  it('gives a 304 its own reason phrase', async () => {
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        res.statusMessage = 'Fine';
+        res.set('ETag', '"one"').json(1);
+      },
+    });
+    const answer = await s.ask({ headers: { 'If-None-Match': '"one"' } });
+    expect([answer.status, answer.message]).toEqual([304, 'Not Modified']);
   });
 
   it('tries again after headers that Node refuses', async () => {

@@ -60,7 +60,9 @@ describe('npm start', () => {
     const walk = fencedBlocks(markdown).find((block) => block.marks.includes('walk'));
     const code = walk?.code.replace('http://localhost:3000', `http://127.0.0.1:${port}`) ?? 'false';
     const { stdout } = await exec('sh', ['-e', '-c', code]);
-    const labels = stdout.split('\n').flatMap((line) => /^(?:x-cache: (\w+)|HTTP\/1.1 (304))/i.exec(line)?.slice(1) ?? []);
+    const labels = stdout
+      .split('\n')
+      .flatMap((line) => /^(?:x-cache: (\w+)|HTTP\/1.1 (304))/i.exec(line)?.slice(1) ?? []);
     expect(labels.filter(Boolean)).toEqual(['MISS', 'HIT', '304', 'MISS', 'MISS', 'MISS', 'MISS', 'HIT']);
     expect(stdout).toContain('"score":91');
   });

@@ -135,8 +135,16 @@ export class RedisStore implements Store, Backplane {
   /** Memory belongs to the layer in front. */
   evict(): void {}
 
-  close(): void {
-    this.#subscriber?.disconnect();
+  /** Resolves once the connection for pushes is closed, as far as it was open. */
+  async close(): Promise<void> {
+    const subscriber = this.#subscriber;
+    if (subscriber === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      if (subscriber.status === 'ready') subscriber.on('end', () => resolve());
+      else resolve();
+    });
+    subscriber.disconnect();
+    await closed;
   }
 
   #assertUsable(): void {
