@@ -65,7 +65,7 @@ export class CacheSubscriber implements SubscriberLike {
   // Inserts
 
   beforeInsert(event: InsertEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'insert'));
+    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'insert'));
   }
 
   afterInsert(event: InsertEventLike): Answer {
@@ -107,7 +107,7 @@ export class CacheSubscriber implements SubscriberLike {
   // Updates
 
   beforeUpdate(event: UpdateEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterUpdate(event: UpdateEventLike): Answer {
@@ -247,7 +247,7 @@ export class CacheSubscriber implements SubscriberLike {
   }
 
   beforeSoftRemove(event: RemoveEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterSoftRemove(event: RemoveEventLike): Answer {
@@ -255,7 +255,7 @@ export class CacheSubscriber implements SubscriberLike {
   }
 
   beforeRecover(event: RemoveEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterRecover(event: RemoveEventLike): Answer {
@@ -326,7 +326,7 @@ export class CacheSubscriber implements SubscriberLike {
 
   beforeQuery(event: QueryEventLike): void {
     if (!/^\s*(?:start|begin|commit|end)\b/i.test(event.query)) return;
-    this.#guard(event, 'transaction', () => {
+    void this.#guard(event, 'transaction', () => {
       for (const effect of this.parts.read(event.query)) {
         if (effect.kind === 'begin') this.#ledger.beforeBegin(event.queryRunner);
         if (effect.kind === 'commit') this.#ledger.beforeRawCommit(event.queryRunner);
@@ -340,7 +340,7 @@ export class CacheSubscriber implements SubscriberLike {
       if (effects.length === 0) return;
       if (!event.success) return this.#afterFailure(event.queryRunner, effects);
       if (effects.length === 1) return this.#account(event, effects[0] as Effect);
-      return Promise.all(effects.map((effect) => this.#executed(event, effect))).then(() => undefined);
+      return Promise.all(effects.map(async (effect) => this.#executed(event, effect))).then(() => undefined);
     });
   }
 
@@ -416,11 +416,11 @@ export class CacheSubscriber implements SubscriberLike {
   }
 
   afterTransactionStart(event: EventLike): void {
-    this.#guard(event, 'transaction', () => this.#ledger.afterStart(event.queryRunner));
+    void this.#guard(event, 'transaction', () => this.#ledger.afterStart(event.queryRunner));
   }
 
   beforeTransactionCommit(event: EventLike): void {
-    this.#guard(event, 'transaction', () => this.#ledger.beforeCommit(event.queryRunner));
+    void this.#guard(event, 'transaction', () => this.#ledger.beforeCommit(event.queryRunner));
   }
 
   afterTransactionCommit(event: EventLike): Answer {
