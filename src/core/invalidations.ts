@@ -3,7 +3,7 @@ import type { Clock } from '../contract/clock.js';
 import type { EventSink } from '../contract/events.js';
 import type { Invalidator } from '../contract/invalidation.js';
 import type { Store } from '../contract/store.js';
-import { EVERYTHING, kindOf, wholeKind } from '../entry/tags.js';
+import { EVERYTHING, keyTag, kindOf, wholeKind } from '../entry/tags.js';
 
 export interface InvalidationsOptions {
   /** How long a writer is held while the store does not take the invalidation, ms. */
@@ -42,10 +42,10 @@ export class Invalidations implements Invalidator {
     return this.#pending.size;
   }
 
-  /** Whether any of `tags` is being invalidated right now. */
-  touches(tags: readonly string[]): boolean {
+  /** Whether the entry under `key`, or any of `tags`, is being invalidated right now. */
+  touches(tags: readonly string[], key = ''): boolean {
     if (this.#pending.size === 0) return false;
-    return this.#pending.has(EVERYTHING) || tags.some((tag) => this.#pending.has(tag));
+    return [EVERYTHING, keyTag(key), ...tags].some((tag) => this.#pending.has(tag));
   }
 
   invalidate(tags: readonly string[], cause: string): Promise<void> {

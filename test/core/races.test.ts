@@ -68,3 +68,28 @@ describe('who waits for a computation', () => {
     (await lead(late)).decline('error');
   });
 });
+
+describe('while Redis answers readers but takes no invalidation', () => {
+  async function refusing(tags: readonly string[]) {
+    const reader = processOn(hub);
+    await (await lead(reader.cache.read(request()))).store(draft('old'));
+    const answer = await reader.cache.read(request());
+    reader.client.invalidate = () => Promise.reject(new Error('NOREPLICAS'));
+    const writing = reader.invalidations.invalidate(tags, 'commit');
+    await tick();
+    clock.advance(2000);
+    await writing;
+    return { ...reader, answer };
+  }
+
+  it.each([[['student:1']], [['student:*']], [['*']], [['key:k']]])('%j: the old entry is not served', async (tags) => {
+    const { answer, cache } = await refusing(tags);
+    expect(answer.next).toBe('serve');
+    (await lead(cache.read(request()))).decline('error');
+  });
+
+  it('and only-if-cached computes nothing', async () => {
+    const { cache } = await refusing(['student:1']);
+    expect(await cache.read(request({ onlyIfCached: true }))).toEqual({ next: 'none' });
+  });
+});

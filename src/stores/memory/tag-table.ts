@@ -1,6 +1,6 @@
 // When each tag was last invalidated: the truth of one process, or its replica of the truth in Redis.
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
-import { EVERYTHING } from '../../entry/tags.js';
+import { EVERYTHING, keyTag } from '../../entry/tags.js';
 
 /** What a pushed invalidation did to a replica. */
 export type Applied = 'applied' | 'duplicate' | 'gap' | 'epoch';
@@ -96,9 +96,4 @@ export class TagTable {
     this.#floor = Math.max(this.#floor, seq);
     for (const [tag, at] of this.#seqs) if (at <= this.#floor) this.#seqs.delete(tag);
   }
-}
-
-/** The tag that stands for one key: lets a single deletion fence a computation that is still running. */
-export function keyTag(key: string): string {
-  return `key:${key}`;
 }

@@ -6,7 +6,7 @@ import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
 import type { Lookup, MissReason, PutOutcome, Store } from '../../contract/store.js';
 import { decodeEntry, encodeHeader } from '../../entry/codec.js';
-import { keyTag } from '../memory/tag-table.js';
+import { keyTag } from '../../entry/tags.js';
 import { BUMP } from './lua/bump.js';
 import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
