@@ -189,6 +189,26 @@ describe('redis store', () => {
     await reader.store.close();
   });
 
+  it('hears pushes although its first subscription was given up, as ioredis does while the server is away', async () => {
+    const subscriber = shared.duplicate();
+    const subscribe = subscriber.subscribe.bind(subscriber);
+    let attempts = 0;
+    subscriber.subscribe = (...channels: string[]) => {
+      attempts += 1;
+      return attempts === 1
+        ? Promise.reject(new Error('Reached the max retries per request limit'))
+        : subscribe(...channels);
+    };
+    const { store } = create({
+      client: Object.assign(Object.create(shared) as Redis, { duplicate: () => subscriber }),
+    });
+    let heard = false;
+    store.listen({ push: () => (heard = true), lost: () => undefined });
+    for (let turn = 0; !heard && turn < 2000; turn += 1) await store.invalidate(['student:1']);
+    await store.close();
+    expect(heard).toBe(true);
+  });
+
   it('throws at once when the connection is not usable, instead of queueing', async () => {
     const client = await connect();
     const { store } = create({ client });

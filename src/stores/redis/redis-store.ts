@@ -128,8 +128,12 @@ export class RedisStore implements Store, Backplane {
     subscriber.on('close', () => listener.lost());
     // Without a listener ioredis prints; the reconnect is its own business and `close` has already been told.
     subscriber.on('error', () => listener.lost());
-    // ioredis subscribes again after every reconnect; if this first one fails for good, every read asks Redis anyway.
-    subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
+    // ioredis renews a subscription after a reconnect only if it was in force before; this one may have been given up.
+    const subscribe = () => {
+      subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
+    };
+    subscriber.on('ready', subscribe);
+    subscribe();
   }
 
   /** Memory belongs to the layer in front. */
