@@ -9,7 +9,7 @@ export const LOST: unique symbol = Symbol('lost');
 
 /** One state of a row, as far as it is known. */
 export interface RowVersion {
-  readonly row: Row;
+  readonly row: Map<string, unknown>;
   readonly version: 'old' | 'new';
 }
 

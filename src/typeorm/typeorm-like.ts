@@ -131,6 +131,7 @@ export interface QueryEventLike extends EventLike {
 export interface AfterQueryEventLike extends QueryEventLike {
   readonly success: boolean;
   readonly rawResults?: unknown;
+  readonly error?: unknown;
 }
 
 type Answer = Promise<void> | void;

@@ -27,14 +27,18 @@ describe('§9.1 registration', () => {
   });
 
   it('takes the first place, once, however often it is connected', async () => {
-    db.subscribers.push({});
-    await school.plugin.connect(db);
-    await Promise.all([school.plugin.connect(db), school.plugin.connect(db)]);
-    expect(db.subscribers).toHaveLength(2);
-    expect(db.subscribers[1]).toEqual({});
-    await db.manager.save(Submission, { id: 1, text: 'x' });
+    const own = await new DataSource({ type: 'postgres', url: school.url, entities }).initialize();
+    const neighbour = { afterTransactionCommit: () => Promise.reject(new Error('neighbour')) };
+    own.subscribers.push(neighbour);
+    await Promise.all([school.plugin.connect(own), school.plugin.connect(own)]);
+    await school.plugin.connect(own);
+    expect(own.subscribers).toHaveLength(2);
+    expect(own.subscribers[1]).toBe(neighbour);
+    await expect(own.manager.save(Submission, { id: 1, text: 'x' })).rejects.toThrow('neighbour');
+    await school.recorder.reaches(1);
     expect(school.recorder.flushes).toEqual([{ cause: 'commit', tags: work }]);
-    db.subscribers.pop();
+    school.plugin.disconnect(own);
+    await own.destroy();
   });
 
   it('comes back when the host replaced the list of subscribers and connects again', async () => {
