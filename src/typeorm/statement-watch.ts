@@ -44,7 +44,11 @@ export class StatementWatch {
     if (effects.length === 0) return;
     if (!event.success) return this.#failed(event, effects);
     if (effects.length === 1) return this.#account(event, effects[0] as Effect);
-    return Promise.all(effects.map((effect) => this.#executed(event, effect))).then(() => undefined);
+    return this.#inOrder(event, effects);
+  }
+
+  async #inOrder(event: AfterQueryEventLike, effects: readonly Effect[]): Promise<void> {
+    for (const effect of effects) await this.#executed(event, effect);
   }
 
   #account(event: AfterQueryEventLike, effect: Effect): Answer {

@@ -27,7 +27,7 @@ export class CacheSubscriber implements SubscriberLike {
   readonly #ledger: Ledger;
   readonly #farewells: Farewells;
   readonly #statements: StatementWatch;
-  /** What the host's object held before the ORM filled in nulls (§9.3). */
+  /** What the host's object held before the ORM filled in nulls. */
   readonly #given = new WeakMap<object, Given>();
 
   constructor(private readonly parts: SubscriberParts) {
@@ -54,8 +54,8 @@ export class CacheSubscriber implements SubscriberLike {
 
   // Inserts
 
-  beforeInsert(event: InsertEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'insert'));
+  beforeInsert(event: InsertEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'insert'));
   }
 
   afterInsert(event: InsertEventLike): Answer {
@@ -78,8 +78,8 @@ export class CacheSubscriber implements SubscriberLike {
 
   // Updates
 
-  beforeUpdate(event: UpdateEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+  beforeUpdate(event: UpdateEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterUpdate(event: UpdateEventLike): Answer {
@@ -147,16 +147,16 @@ export class CacheSubscriber implements SubscriberLike {
     });
   }
 
-  beforeSoftRemove(event: RemoveEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+  beforeSoftRemove(event: RemoveEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterSoftRemove(event: RemoveEventLike): Answer {
     return this.#afterMarked(event, 'softRemove');
   }
 
-  beforeRecover(event: RemoveEventLike): void {
-    this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+  beforeRecover(event: RemoveEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterRecover(event: RemoveEventLike): Answer {
@@ -224,8 +224,8 @@ export class CacheSubscriber implements SubscriberLike {
 
   // Statements
 
-  beforeQuery(event: QueryEventLike): void {
-    this.#guard(event, 'transaction', () => this.#statements.before(event));
+  beforeQuery(event: QueryEventLike): Answer {
+    return this.#guard(event, 'transaction', () => this.#statements.before(event));
   }
 
   afterQuery(event: AfterQueryEventLike): Answer {
@@ -238,12 +238,12 @@ export class CacheSubscriber implements SubscriberLike {
     return this.#guard(event, 'transaction', () => this.#ledger.beforeStart(event.queryRunner));
   }
 
-  afterTransactionStart(event: EventLike): void {
-    this.#guard(event, 'transaction', () => this.#ledger.afterStart(event.queryRunner));
+  afterTransactionStart(event: EventLike): Answer {
+    return this.#guard(event, 'transaction', () => this.#ledger.afterStart(event.queryRunner));
   }
 
-  beforeTransactionCommit(event: EventLike): void {
-    this.#guard(event, 'transaction', () => this.#ledger.beforeCommit(event.queryRunner));
+  beforeTransactionCommit(event: EventLike): Answer {
+    return this.#guard(event, 'transaction', () => this.#ledger.beforeCommit(event.queryRunner));
   }
 
   afterTransactionCommit(event: EventLike): Answer {

@@ -93,7 +93,7 @@ export interface DataSourceLike {
   readonly entityMetadatas: readonly EntityMetadataLike[];
   /** Replaced by every initialize(). */
   readonly subscribers: SubscriberLike[];
-  initialize(): Promise<unknown>;
+  initialize: () => Promise<unknown>;
   query(query: string): Promise<unknown>;
   createQueryRunner(): object;
 }
