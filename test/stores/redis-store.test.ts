@@ -193,7 +193,7 @@ describe('redis store', () => {
     const subscriber = shared.duplicate();
     const subscribe = subscriber.subscribe.bind(subscriber);
     let attempts = 0;
-    subscriber.subscribe = (...channels: string[]) => {
+    const rejectingFirst = (...channels: string[]): Promise<unknown> => {
       attempts += 1;
       return attempts === 1
         ? Promise.reject(new Error('Reached the max retries per request limit'))
@@ -202,6 +202,7 @@ describe('redis store', () => {
     const { store } = create({
       client: Object.assign(Object.create(shared) as Redis, { duplicate: () => subscriber }),
     });
+    Object.assign(subscriber, { subscribe: rejectingFirst });
     let heard = false;
     store.listen({ push: () => (heard = true), lost: () => undefined });
     for (let turn = 0; !heard && turn < 2000; turn += 1) await store.invalidate(['student:1']);
