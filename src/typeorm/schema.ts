@@ -1,7 +1,7 @@
 // One DataSource's tables and the host's rules on them: which tags a write to a table can mean.
 import { ReportCacheError } from '../contract/errors.js';
 import { tableTag } from '../entry/tags.js';
-import { entityName, type EntityLike, type Rule } from './cascade-rule.js';
+import { entityName, type EntityLike, type RowChange, type Rule } from './cascade-rule.js';
 import { resolvePath, type ResolvedPath } from './relation-path.js';
 import type { Verb } from './statement.js';
 import type { TagBag } from './tag-bag.js';
@@ -19,11 +19,10 @@ export type CompiledRule = Common &
     | { readonly form: 'path'; readonly kind: string; readonly path: ResolvedPath }
     | {
         readonly form: 'function';
-        readonly run: (row: object, change: { kind: Change; version: 'old' | 'new' }) => unknown;
+        readonly run: (row: object, change: RowChange) => unknown;
         readonly kinds: Set<string> | undefined;
       }
   );
-type Change = 'insert' | 'update' | 'remove' | 'softRemove' | 'recover' | 'link' | 'unlink';
 
 /** The two entities whose many-to-many relation a junction table keeps, with their keys inside it. */
 export interface JunctionSide {
@@ -46,6 +45,18 @@ function mayShareRows(a: EntityMetadataLike, b: EntityMetadataLike): boolean {
   const above = (x: EntityMetadataLike, y: EntityMetadataLike): boolean =>
     typeof y.target === 'function' && x.inheritanceTree.includes(y.target);
   return above(a, b) || above(b, a);
+}
+
+function ownersOf(junction: EntityMetadataLike): JunctionSide[] {
+  return [junction.ownerColumns, junction.inverseColumns].flatMap((columns): JunctionSide[] => {
+    const owner = columns[0]?.referencedColumn?.entityMetadata;
+    if (!owner) return [];
+    const keys = owner.primaryColumns.map(
+      (primary) => columns.find((column) => column.referencedColumn === primary)?.databaseName,
+    );
+    const complete = keys.every((key): key is string => key !== undefined);
+    return [{ metadata: owner, columns: complete ? keys : undefined }];
+  });
 }
 
 export class Schema {
@@ -138,19 +149,8 @@ export class Schema {
   sidesOf(metadata: EntityMetadataLike): readonly JunctionSide[] {
     let sides = this.#junctions.get(metadata);
     if (!sides) {
-      sides = metadata.isJunction
-        ? [metadata.ownerColumns, metadata.inverseColumns].flatMap((columns): JunctionSide[] => {
-            const owner = columns[0]?.referencedColumn?.entityMetadata;
-            if (!owner) return [];
-            const keys = owner.primaryColumns.map(
-              (primary) => columns.find((column) => column.referencedColumn === primary)?.databaseName,
-            );
-            const complete = keys.every((key): key is string => key !== undefined);
-            return [{ metadata: owner, columns: complete ? keys : undefined }];
-          })
-        : metadata.isClosureJunction && metadata.parentClosureEntityMetadata
-          ? [{ metadata: metadata.parentClosureEntityMetadata, columns: undefined }]
-          : [];
+      const closure = metadata.isClosureJunction ? metadata.parentClosureEntityMetadata : undefined;
+      sides = closure ? [{ metadata: closure, columns: undefined }] : metadata.isJunction ? ownersOf(metadata) : [];
       this.#junctions.set(metadata, sides);
     }
     return sides;

@@ -131,22 +131,31 @@ export class CacheSubscriber implements SubscriberLike {
     const changed = new Set<ColumnLike>(event.updatedColumns);
     for (const relation of event.updatedRelations) for (const column of relation.joinColumns) changed.add(column);
     const names = new Set([...changed].map((column) => column.databaseName));
-    // Empty lists mean "unknown" (a child adopted by another parent), so what was given counts in any case.
     const after = givenRow(metadata, entity);
     const given = new Map(before);
-    for (const name of names) {
-      const values = after.get(name);
-      if (values) given.set(name, values);
-    }
     const old = storedRow(metadata, databaseEntity);
     withId(metadata, old, id, this.#driverType);
-    const versions = overlay(metadata, old, given, this.#driverType);
+    const base = new Map(old);
     for (const column of metadata.columns) {
       const name = column.databaseName;
-      // Not loaded and not changed: a look-up after the commit still finds the value. Changed: nobody knows it any more.
-      const kept = names.size > 0 && !names.has(name) && !given.has(name);
-      if (!old.has(name) && !kept && (given.has(name) || names.has(name))) old.set(name, LOST);
-      else if (!old.has(name) && names.size === 0 && column.relationMetadata) old.set(name, LOST);
+      const values = after.get(name);
+      if (names.has(name)) {
+        if (values) given.set(name, values);
+        else base.delete(name);
+      } else if (column.relationMetadata?.inverseRelation) {
+        // Saved as a child of another parent, a row changes its foreign key and no list of changes says so (§6).
+        const said = column.isVirtual ? [] : (values ?? []).filter((value) => value !== null);
+        if (said.length > 0) given.set(name, [...new Set([...(given.get(name) ?? []), ...said])]);
+        if (!column.isVirtual) continue;
+        given.delete(name);
+        base.delete(name);
+      }
+    }
+    const versions = overlay(metadata, base, given, this.#driverType);
+    for (const column of metadata.columns) {
+      const name = column.databaseName;
+      // Not loaded and not changed: the look-up after the commit still finds it. Changed: nobody knows it any more.
+      if (!old.has(name) && (names.has(name) || given.has(name))) old.set(name, LOST);
     }
     const fresh = versions.filter(
       ({ row }) => [...row].some(([name, value]) => old.get(name) !== value) || row.size < old.size,
