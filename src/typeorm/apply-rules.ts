@@ -4,7 +4,7 @@ import type { EventSink } from '../contract/events.js';
 import type { ChangeKind, RowChange } from './cascade-rule.js';
 import { keyColumns } from './relation-path.js';
 import { idText, isObject, LOST, type Row, type RowId, type RowVersion } from './rows.js';
-import type { CompiledRule } from './schema.js';
+import type { CompiledRule } from './compiled-rule.js';
 import { isTag, type LookupStart, type TagBag } from './tag-bag.js';
 import type { EntityMetadataLike } from './typeorm-like.js';
 

@@ -4,7 +4,7 @@ import type { EventSink } from '../contract/events.js';
 import { addFound, applyLoaded, errorText } from './apply-rules.js';
 import { pathQuery, rowQuery, type Query } from './path-query.js';
 import { isObject, LOST, type Row } from './rows.js';
-import type { CompiledRule } from './schema.js';
+import type { CompiledRule } from './compiled-rule.js';
 import type { Lookup, TagBag } from './tag-bag.js';
 import type { DriverLike, EntityMetadataLike, QueryRunnerLike } from './typeorm-like.js';
 

@@ -1,28 +1,12 @@
 // One DataSource's tables and the host's rules on them: which tags a write to a table can mean.
 import { ReportCacheError } from '../contract/errors.js';
 import { tableTag } from '../entry/tags.js';
-import { entityName, type EntityLike, type RowChange, type Rule } from './cascade-rule.js';
-import { resolvePath, type ResolvedPath } from './relation-path.js';
+import type { CoarseTags, CompiledRule } from './compiled-rule.js';
+import { entityName, type EntityLike, type Rule } from './cascade-rule.js';
+import { resolvePath } from './relation-path.js';
 import type { Verb } from './statement.js';
 import type { TagBag } from './tag-bag.js';
 import type { EntityMetadataLike, ForeignKeyLike } from './typeorm-like.js';
-
-interface Common {
-  /** For events. */
-  readonly entity: string;
-  /** Adds what the rule could mean for any row. */
-  coarse(bag: TagBag): void;
-}
-
-export type CompiledRule = Common &
-  (
-    | { readonly form: 'path'; readonly kind: string; readonly path: ResolvedPath }
-    | {
-        readonly form: 'function';
-        readonly run: (row: object, change: RowChange) => unknown;
-        readonly kinds: Set<string> | undefined;
-      }
-  );
 
 /** The two entities whose many-to-many relation a junction table keeps, with their keys inside it. */
 export interface JunctionSide {
@@ -126,7 +110,7 @@ export class Schema {
       return { form: 'path', entity: metadata.name, kind, path, coarse: (bag) => bag.addWhole(kind) };
     }
     const { kinds, run } = rule;
-    const coarse = (bag: TagBag): void => {
+    const coarse = (bag: CoarseTags): void => {
       if (kinds) for (const kind of kinds) bag.addWhole(kind);
       else {
         bag.addEverything();

@@ -1,6 +1,6 @@
 // What a pending write will invalidate: tags, whole kinds, everything, and questions still to be asked of the database.
 import { EVERYTHING, kindOf, wholeKind, type Tag } from '../entry/tags.js';
-import type { CompiledRule } from './schema.js';
+import type { CompiledRule } from './compiled-rule.js';
 import type { EntityMetadataLike } from './typeorm-like.js';
 import type { RowChange } from './cascade-rule.js';
 import type { Row, RowId } from './rows.js';

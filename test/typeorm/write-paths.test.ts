@@ -1,6 +1,6 @@
 // Every way to write one table (facts of TypeORM, not wishes): which tags go, and that nobody else's do.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { Course, Enrolment, Grade, Parent, Student, Submission, Topic, Tutor } from './support/entities.js';
 import { openSchool, type School } from './support/school.js';
 
