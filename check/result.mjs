@@ -1,5 +1,4 @@
 // What the figures of an arm mean, and how they are shown.
-import { LEASE_MS } from './arms.mjs';
 import { quantile } from './tally.mjs';
 
 /** @typedef {import('./arms.mjs').Arm} Arm */
@@ -68,9 +67,9 @@ export function faultsOf(arm, figures) {
       break;
     case 'bounded':
       // By when the question was sent: memory decides after that, so no latency has to be allowed for.
-      if (figures.oldestWhenSent > LEASE_MS)
+      if (figures.oldestWhenSent > leaseOf(arm))
         faults.push(
-          `stale ${figures.oldestWhenSent.toFixed(1)} ms after the acknowledgement; the lease is ${LEASE_MS} ms`,
+          `stale ${milliseconds(figures.oldestWhenSent)} after the acknowledgement, under a lease of ${leaseOf(arm)} ms`,
         );
       break;
     case 'must':
@@ -82,12 +81,17 @@ export function faultsOf(arm, figures) {
   return faults;
 }
 
+const leaseOf = (/** @type {Arm} */ arm) => arm.leaseMs ?? 0;
 const milliseconds = (/** @type {number | undefined} */ value) =>
   value === undefined ? '-' : `${value.toFixed(1)} ms`;
 const share = (/** @type {number} */ part, /** @type {number} */ whole) =>
   whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
 
-const REQUIRED = { never: '0', bounded: `age <= ${LEASE_MS} ms`, must: '> 0 (control)' };
+/** @param {Arm} arm */
+function required(arm) {
+  if (arm.stale === 'bounded') return `age <= ${leaseOf(arm)} ms`;
+  return arm.stale === 'never' ? '0' : '> 0 (control)';
+}
 
 /** @type {readonly (readonly [label: string, value: (result: Figures, arm: Arm) => string | number])[]} */
 const ROWS = [
@@ -102,7 +106,7 @@ const ROWS = [
   ['304', (one) => one.notModified],
   ['puts refused', (one) => one.refusedPuts],
   ['STALE READS', (one) => one.stale],
-  ['  must be', (_one, arm) => REQUIRED[arm.stale]],
+  ['  must be', (_one, arm) => required(arm)],
   ['  age p50', (one) => milliseconds(one.ages.p50)],
   ['  age p99', (one) => milliseconds(one.ages.p99)],
   ['  age max', (one) => milliseconds(one.ages.max)],
