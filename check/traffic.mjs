@@ -21,6 +21,8 @@ const OVERTAKEN = 0.8;
 const LATEST = 6;
 const WITH_IF_NONE_MATCH = 0.35;
 const LONGEST_THOUGHT_MS = 6;
+/** Reports that a grader asks for at once, out of those that somebody was waiting for. */
+const MOST_JOINED = 3;
 /** A control that has shown nothing gets so many times its time: on a busy machine its races are rare. */
 const PATIENCE = 4;
 /** So many failed requests, and something is wrong that more of them will not tell. */
@@ -28,7 +30,7 @@ const MOST_ERRORS = 50;
 
 /** @typedef {import('./subjects.mjs').Subject} Subject */
 /** @typedef {import('./reports.mjs').Reading} Reading */
-/** @typedef {{ readonly subject: Subject, readonly reading: Reading }} Read */
+/** @typedef {{ readonly subject: Subject, readonly reading: Reading, readonly url: string }} Read */
 /** @typedef {{ next(): number, pick<T>(from: readonly T[]): T }} Random */
 
 /**
@@ -52,6 +54,8 @@ export async function drive({ urls, subjects, reads, seconds, control, random, s
   const spare = subjects.slice(IN_PLAY);
   /** In the order of asking. @type {Set<Read>} */
   const waiting = new Set();
+  /** The last report of a submission that each process has answered, and so may hold. @type {Map<string, Map<Subject, Read>>} */
+  const held = new Map(urls.map((url) => [url, new Map()]));
   /** @type {{ subject: Subject, overtaken: readonly Reading[] }[]} */
   const latest = [];
   let turn = 0;
@@ -84,28 +88,28 @@ export async function drive({ urls, subjects, reads, seconds, control, random, s
   function chooseRead() {
     if (latest.length === 0 || random.next() >= ABOUT_THE_LATEST) {
       const subject = choose();
-      return { subject, reading: chooseReading(subject) };
+      return { subject, reading: chooseReading(subject), url: nextUrl() };
     }
     const { subject, overtaken } = random.pick(latest);
     const again = overtaken.length > 0 && random.next() < OVERTAKEN;
-    return { subject, reading: again ? random.pick(overtaken) : chooseReading(subject) };
+    return { subject, reading: again ? random.pick(overtaken) : chooseReading(subject), url: nextUrl() };
   }
 
   async function readOnce() {
     const read = chooseRead();
     waiting.add(read);
     try {
-      await judged(read.reading);
+      await ask(read);
     } finally {
       waiting.delete(read);
     }
   }
 
-  /** @param {Reading} reading */
-  async function judged(reading) {
+  /** @param {Read} read */
+  async function ask(read) {
+    const { subject, reading, url } = read;
     const name = `${reading.token} ${reading.path}`;
     const copy = random.next() < WITH_IF_NONE_MATCH ? copies.get(name) : undefined;
-    const url = nextUrl();
     const indices = reading.shows.map((one) => one.index);
     const claims = oracle.claims(indices);
     const sentAt = performance.now();
@@ -115,6 +119,8 @@ export async function drive({ urls, subjects, reads, seconds, control, random, s
       throw new Error(`${answer.status} for ${name}: ${answer.text.slice(0, 200)}`);
     const shown = answer.status === 304 ? (copy?.shown ?? []) : reading.shown(JSON.parse(answer.text));
     if (answer.status === 200 && answer.etag !== undefined) copies.set(name, { etag: answer.etag, shown });
+
+    held.get(url)?.set(subject, read);
 
     const verdict = oracle.judge(claims, shown, sentAt, answeredAt);
     tally.reads += 1;
@@ -145,23 +151,34 @@ export async function drive({ urls, subjects, reads, seconds, control, random, s
     const subject = longest !== undefined && random.next() < OVERTAKING ? longest.subject : choose();
     const version = oracle.begin(subject.index);
     if (version === undefined) return;
+    const url = nextUrl();
     let acknowledged = false;
     try {
       const path = `/api/submissions/${subject.assessment}/${subject.student}`;
       const token = `demo-user-${subject.teacher}`;
-      const answer = await client.ask(nextUrl() + path, { token, grade: version / 10 });
+      const answer = await client.ask(url + path, { token, grade: version / 10 });
       if (answer.status !== 200) throw new Error(`${answer.status} for a grade: ${answer.text.slice(0, 200)}`);
       oracle.acknowledge(subject.index, version, performance.now());
       acknowledged = true;
       tally.grades += 1;
-      const overtaken = [...waiting].filter((read) => read.subject === subject).map(({ reading }) => reading);
-      latest.push({ subject, overtaken });
-      if (latest.length > LATEST) latest.shift();
     } finally {
       if (!acknowledged) oracle.abandon(subject.index);
-      const replacement = oracle.exhausted(subject.index) ? spare.pop() : undefined;
-      if (replacement !== undefined) inPlay[inPlay.indexOf(subject)] = replacement;
+      if (oracle.exhausted(subject.index)) replace(subject);
     }
+    const overtaken = [...waiting].filter((read) => read.subject === subject);
+    latest.push({ subject, overtaken: overtaken.map(({ reading }) => reading) });
+    if (latest.length > LATEST) latest.shift();
+    // The grader wants reports at once: those that are being made, which must not be given to him, and one that the
+    // other processes have in memory, where the news may still be on its way.
+    const elsewhere = urls.flatMap((other) => (other === url ? [] : (held.get(other)?.get(subject) ?? [])));
+    await Promise.all([...overtaken.slice(0, MOST_JOINED), ...elsewhere].map(ask));
+  }
+
+  /** @param {Subject} subject */
+  function replace(subject) {
+    const place = inPlay.indexOf(subject);
+    const replacement = place < 0 ? undefined : spare.pop();
+    if (replacement !== undefined) inPlay[place] = replacement;
   }
 
   /** @param {() => Promise<void>} work @param {() => boolean} due */
