@@ -1,2 +1,44 @@
+// The tests against real servers, in three combinations of peer majors: `npm test`.
+import { readFileSync, readdirSync } from 'node:fs';
 import base from './jest.base.mjs';
-export default { ...base, testMatch: ['<rootDir>/test/**/*.test.ts'] };
+
+/** What each combination replaces, and the folders of test/ whose behaviour that can change. The first runs everything. */
+const combinations = {
+  'e5-t1-r5': { replace: {}, folders: '**' },
+  'e4-t03-r5': {
+    replace: { '^express$': 'express4', '^typeorm$': 'typeorm03', '^typeorm/(.*)$': 'typeorm03/$1' },
+    folders: '{http,admin,typeorm,system}/**',
+  },
+  'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core,system}/**' },
+};
+
+/** V8 counts the lines of a file that is never loaded as uncovered, and a file of types alone cannot be loaded. */
+const HAS_CODE = /^(?:export )?(?:abstract |async )?(?:const|let|function|class|enum)\b|^export (?:\*|\{|default)/m;
+const src = new URL('src/', import.meta.url);
+const typesOnly = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !HAS_CODE.test(readFileSync(new URL(file, src), 'utf8')),
+);
+
+export default {
+  globalSetup: '<rootDir>/test/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
+  maxWorkers: 2,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/**/*.ts', ...typesOnly.map((file) => `!src/${file}`)],
+  coverageDirectory: 'coverage',
+  coverageReporters: ['text-summary', 'json-summary', 'html'],
+  coverageThreshold: { global: { lines: 85, branches: 78 } },
+  projects: Object.entries(combinations).map(([displayName, { replace, folders }]) => ({
+    ...base,
+    displayName,
+    moduleNameMapper: { ...base.moduleNameMapper, '^express-report-cache$': '<rootDir>/src/index.ts', ...replace },
+    testMatch: [
+      `<rootDir>/test/${folders}/*.test.ts`,
+      // The example names the newest of everything.
+      ...(folders === '**' ? ['<rootDir>/example-app/test/*.test.ts'] : []),
+    ],
+    // Starts child processes, which no replacement reaches, and rebuilds dist, which two may not do at once.
+    testPathIgnorePatterns: folders === '**' ? [] : ['<rootDir>/test/system/start.test.ts'],
+  })),
+};

@@ -3,5 +3,6 @@ import base from './jest.base.mjs';
 
 export default {
   ...base,
+  reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
   testMatch: ['<rootDir>/test/{entry,options,core,http,house}/**/*.test.ts'],
 };

@@ -16,15 +16,17 @@ import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
 import { EVERYTHING, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
-import { describeRoute, viewerTags } from './http/describe.js';
+import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
 import { BOUNDS } from './options/defaults.js';
 import type { ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
 import { parseOptions, parsePolicy, parseRoute, type ResolvedOptions, type TypePolicy } from './options/parse.js';
 import { MemoryStore } from './stores/memory/memory-store.js';
 import { TagTable } from './stores/memory/tag-table.js';
-import type { RedisLike } from './stores/redis/redis-like.js';
+import type { RedisLike } from './contract/redis-like.js';
 import { RedisStore } from './stores/redis/redis-store.js';
+import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
+import { TypeormPlugin } from './typeorm/plugin.js';
 
 export interface ReportCache {
   /**
@@ -33,6 +35,24 @@ export interface ReportCache {
    * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER
    */
   cache(type: string, options?: RouteOptions): RequestHandler;
+
+  /**
+   * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
+   * @throws ERC_DATA_SOURCE, ERC_CASCADE
+   */
+  connect(dataSource: object): Promise<void>;
+
+  /** Stops following it. */
+  disconnect(dataSource: object): void;
+
+  /**
+   * Says what a change of a row invalidates, beside the tag of its table: kinds of tags with relation paths
+   * (`{ student: 'submission.studentId', parent: 'submission.student.parents' }`), or a function of the row. Old and
+   * new values count. A rule that fails invalidates coarsely; it never breaks the write.
+   * @throws ERC_CASCADE for a path that does not exist, here or in connect(), whichever comes later.
+   */
+  cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E>): void;
+  cascade<E>(entity: EntityLike<E>, rule: CascadeFunction<E>, options?: CascadeOptions): void;
 
   /**
    * A cached value from a function. Values come back as copies. What the loader throws reaches its caller alone.
@@ -91,6 +111,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
+  const typeorm = new TypeormPlugin({ invalidator: invalidations, transactions: scopes, emit, clock });
   const types = new Set(resolved.types.keys());
 
   const policyOf = (type: string): TypePolicy => {
@@ -118,10 +139,19 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           cacheName: resolved.cacheName,
           describe,
           varyKey: variantKey,
-          targetTags: (req: Request) => (routeOptions.report ? [tag('report', routeOptions.report(req))] : []),
+          targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
           invalidate: (tags, cause) => invalidations.invalidate(tags, cause),
         },
       });
+    },
+
+    connect: (dataSource) => typeorm.connect(dataSource),
+
+    disconnect: (dataSource) => typeorm.disconnect(dataSource),
+
+    cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E> | CascadeFunction<E>, options?: CascadeOptions) {
+      if (typeof rule === 'function') typeorm.cascade(entity, rule, options);
+      else typeorm.cascade(entity, rule);
     },
 
     async getOrLoad(request, loader) {

@@ -19,4 +19,14 @@ export type {
   TypeOptions,
   ValueRequest,
 } from './options/options.js';
-export type { RedisLike } from './stores/redis/redis-like.js';
+export type { RedisLike } from './contract/redis-like.js';
+export type {
+  CascadeFunction,
+  CascadeOptions,
+  CascadePaths,
+  ChangeKind,
+  EntityLike,
+  PartialRow,
+  RowChange,
+} from './typeorm/cascade-rule.js';
+export type { RelationPath } from './typeorm/relation-path.js';

@@ -15,7 +15,6 @@ export const ERROR_ADVICE = {
   ERC_CASCADE: 'Name an existing relation path or column of the entity in the cascade rule.',
   ERC_DATA_SOURCE: 'Call connect() with an initialised TypeORM DataSource.',
   ERC_REDIS: 'Pass an ioredis Redis or Cluster client (5.4+ or 6).',
-  ERC_CLOSED: 'The cache was closed; create a new one.',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_ADVICE;

@@ -1,6 +1,6 @@
 // Typed filters: the only way from a query string into a key.
 import { ReportCacheError } from '../contract/errors.js';
-import type { FilterValue } from './canonical.js';
+import { canonical, type FilterValue } from './canonical.js';
 
 export type FilterKind = 'string' | 'integer' | 'number' | 'boolean' | 'date';
 
@@ -145,7 +145,7 @@ function parseFilter(filter: Filter, raw: unknown, path: string, unknown: string
       const most = filter.max ?? MOST_MEMBERS;
       if (members.length > most) throw new Misfit(path, `at most ${most} values`);
       const parsed = members.map((member) => parseFilter(filter.of, member, path, unknown));
-      return filter.sort ? parsed.sort((a, b) => (String(a) < String(b) ? -1 : 1)) : parsed;
+      return filter.sort ? parsed.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1)) : parsed;
     }
     default:
       return parseKind(filter, raw, path);

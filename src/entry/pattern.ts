@@ -1,6 +1,6 @@
 // Patterns with wildcards, resolved to tags: nothing is ever searched for by pattern, in no store.
 import { ReportCacheError } from '../contract/errors.js';
-import { EVERYTHING, tag, type Tag } from './tags.js';
+import { EVERYTHING, tag, wholeKind, type Tag } from './tags.js';
 
 export interface ResolvedPattern {
   readonly tags: readonly Tag[];
@@ -11,7 +11,7 @@ export interface ResolvedPattern {
 /**
  * Understands, with `*` for whole segments only:
  * `*` everything; `report:<report>:*` every copy of a report; `report:*:<viewer>:*` everything of a viewer;
- * `<kind>:<id>` and `<kind>:<id>:*` what is about it; `<type>:*` every report of a type;
+ * `<kind>:<id>` and `<kind>:<id>:*` what is about it; `<kind>:*` what is about any of the kind; `<type>:*` every report of a type;
  * `<type>:<kind>:<id>:*` what is about it, of whichever type (a superset, `exact: false`).
  * Ids are as they appear in keys, or raw where they need no encoding.
  * @param types the declared report types, to tell `<type>:*` from `<kind>:*`.
@@ -45,6 +45,7 @@ export function resolvePattern(pattern: string, types: ReadonlySet<string>): Res
     }
     return { tags: [named(kind, id)], exact: false };
   }
+  if (rest.length === 0 && pattern.endsWith(':*')) return { tags: [wholeKind(first)], exact: true };
   if (rest.length === 1 && rest[0] !== undefined && rest[0] !== '*')
     return { tags: [named(first, rest[0])], exact: true };
   throw wrong();

@@ -26,7 +26,7 @@ export function parseDuration(value: unknown, option: string): number {
 export function parseSize(value: unknown, option: string): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value;
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(kb|mb|gb)$/i.exec(value) : null;
-  const bytes = match ? Math.round(Number(match[1]) * BYTES[match[2]!.toLowerCase() as keyof typeof BYTES]) : 0;
+  const bytes = match ? Math.round(Number(match[1]) * BYTES[String(match[2]).toLowerCase() as keyof typeof BYTES]) : 0;
   if (bytes <= 0) {
     throw new ReportCacheError(
       'ERC_OPTION',

@@ -6,7 +6,7 @@ import type { Logger } from '../contract/logger.js';
 import type { Consistency } from '../contract/store.js';
 import type { Filters } from '../entry/filters.js';
 import type { ValueCodec } from '../entry/value-codec.js';
-import type { RedisLike } from '../stores/redis/redis-like.js';
+import type { RedisLike } from '../contract/redis-like.js';
 import type { Duration, Size } from './duration.js';
 
 /**

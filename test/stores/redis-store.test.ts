@@ -1,5 +1,6 @@
 // The Redis store: the conformance suite on a real server, and what only Redis can do to it.
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RedisStore } from '../../src/stores/redis/redis-store.js';
@@ -40,7 +41,12 @@ afterAll(async () => {
     const keys = await keysOf(namespace);
     if (keys.length > 0) await shared.unlink(...keys);
   }
-  for (const client of clients) if (client.status !== 'end') await client.quit();
+  for (const client of clients) {
+    if (client.status === 'end') continue;
+    const ended = once(client, 'end');
+    client.disconnect();
+    await ended;
+  }
 });
 
 storeSuite({ describe, it }, 'redis', async () => {
@@ -180,7 +186,7 @@ describe('redis store', () => {
     const { epoch, seq } = await writer.store.position();
     await until(seen + 3);
     expect(pushes.at(-1)).toEqual([epoch, seq, []]);
-    reader.store.close();
+    await reader.store.close();
   });
 
   it('throws at once when the connection is not usable, instead of queueing', async () => {

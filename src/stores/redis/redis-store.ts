@@ -12,7 +12,7 @@ import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { PUT } from './lua/put.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
-import type { RedisLike, SubscriberLike } from './redis-like.js';
+import type { RedisLike, SubscriberLike } from '../../contract/redis-like.js';
 
 export interface RedisStoreOptions {
   /** Letters, digits, `.`, `_`, `-`. */
@@ -135,8 +135,16 @@ export class RedisStore implements Store, Backplane {
   /** Memory belongs to the layer in front. */
   evict(): void {}
 
-  close(): void {
-    this.#subscriber?.disconnect();
+  /** Resolves once the connection for pushes is closed, as far as it was open. */
+  async close(): Promise<void> {
+    const subscriber = this.#subscriber;
+    if (subscriber === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      if (subscriber.status === 'ready') subscriber.on('end', () => resolve());
+      else resolve();
+    });
+    subscriber.disconnect();
+    await closed;
   }
 
   #assertUsable(): void {

@@ -17,6 +17,7 @@ export interface RedisLike {
 
 /** The second connection, made by `duplicate()` and owned here. */
 export interface SubscriberLike {
+  readonly status: string;
   // eslint-disable-next-line -- listeners of ioredis take what their event gives
   on(event: string, listener: (...args: never[]) => void): unknown;
   subscribe(...channels: string[]): Promise<unknown>;

@@ -1,0 +1,64 @@
+// The Express application over a DataSource that is ready.
+import express, { type Express, type RequestHandler } from 'express';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import { createAccess } from './access.js';
+import { authenticate } from './auth.js';
+import type { Reports } from './cache.js';
+import { problemHandler, unknownRoute } from './problem.js';
+import { progressRoutes } from './routes/progress.js';
+import { reportRoutes } from './routes/reports.js';
+import { savedReportRoutes } from './routes/saved-reports.js';
+import { submissionRoutes } from './routes/submissions.js';
+
+export interface AppParts {
+  readonly dataSource: DataSource;
+  readonly reports: Reports;
+  readonly logger: Logger;
+  readonly production: boolean;
+}
+
+const BODY_LIMIT = '64kb';
+
+function logRequests(logger: Logger): RequestHandler {
+  return (req, res, next) => {
+    if (!logger.isLevelEnabled('debug')) return next();
+    const started = performance.now();
+    res.once('finish', () => {
+      const ms = Math.round((performance.now() - started) * 100) / 100;
+      logger.debug(
+        { method: req.method, url: req.originalUrl, status: res.statusCode, cache: res.get('x-cache'), ms },
+        'request',
+      );
+    });
+    next();
+  };
+}
+
+export function createApp({ dataSource, reports, logger, production }: AppParts): Express {
+  const access = createAccess(dataSource);
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(logRequests(logger));
+
+  app.get('/health', async (_req, res) => {
+    const up = await dataSource.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    res
+      .status(up ? 200 : 503)
+      .set('Cache-Control', 'no-store')
+      .json({ status: up ? 'ok' : 'failing', database: up ? 'up' : 'down' });
+  });
+
+  // Login before the body is read: strangers get a 401 without sending 64 kB first.
+  app.use('/api', authenticate(dataSource, production), express.json({ limit: BODY_LIMIT }));
+  app.use('/api/reports', savedReportRoutes(dataSource, access), reportRoutes(dataSource, access, reports));
+  app.use('/api/submissions', submissionRoutes(dataSource));
+  app.use('/api/progress', progressRoutes(dataSource));
+
+  app.use(unknownRoute);
+  app.use(problemHandler(logger));
+  return app;
+}

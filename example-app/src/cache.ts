@@ -1,0 +1,102 @@
+// The report cache: the only file that knows express-report-cache. Everything else is an ordinary platform.
+import { createReportCache, tag } from 'express-report-cache';
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+import type { Config } from './config.js';
+import {
+  Assessment,
+  ElementProgress,
+  Enrolment,
+  Material,
+  MaterialProgress,
+  ModulePresentation,
+  ParentLink,
+  Report,
+  ReportConcern,
+  Submission,
+  TutorAssignment,
+  User,
+} from './entities/index.js';
+
+export { tag };
+
+/** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
+export const CATALOGUE = tag('catalogue', 'all');
+/** Names of people, likewise. */
+export const DIRECTORY = tag('directory', 'all');
+
+export type Reports = ReturnType<typeof createReportCache>;
+
+export interface Caching {
+  readonly reports: Reports;
+  /** @param fresh the data was loaded a moment ago, so whatever Redis still holds is about other data. */
+  connect(dataSource: DataSource, fresh: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a change of each entity makes out of date, as the tags that the routes put on their reports. */
+function declareCascades(reports: Reports): void {
+  // A grade, or new work: the student's progress, the presentation's grades and analytics, the tutor, the parents.
+  reports.cascade(Submission, {
+    student: 'studentId',
+    presentation: 'assessment.presentationCode',
+    tutor: 'student.tutorAssignment.tutorId',
+    parent: 'student.parentLinks.parentId',
+  });
+  reports.cascade(Enrolment, {
+    student: 'studentId',
+    presentation: 'presentationCode',
+    tutor: 'student.tutorAssignment.tutorId',
+    parent: 'student.parentLinks.parentId',
+  });
+  // Reading touches the analytics by a kind of its own, so that it leaves the presentation's grades alone.
+  reports.cascade(MaterialProgress, {
+    student: 'studentId',
+    engagement: 'material.presentationCode',
+    tutor: 'student.tutorAssignment.tutorId',
+    parent: 'student.parentLinks.parentId',
+  });
+  reports.cascade(ElementProgress, { student: 'studentId' });
+  // A saved report: itself, everything its author and the users it concerns look at, remarks in progress reports,
+  // and the count of weekly reports in the tutor's overview, whoever looks at those.
+  reports.cascade(Report, {
+    saved_report: 'id',
+    viewer: ['authorId', 'concerns.userId'],
+    tutor: 'authorId',
+    student: 'concerns.userId',
+  });
+  reports.cascade(ReportConcern, { saved_report: 'reportId', viewer: 'userId', student: 'userId' });
+  reports.cascade(TutorAssignment, { tutor: 'tutorId' });
+  reports.cascade(ParentLink, { parent: 'parentId' });
+  reports.cascade(User, () => [DIRECTORY], { kinds: ['directory'] });
+  for (const entity of [ModulePresentation, Assessment, Material])
+    reports.cascade<ModulePresentation | Assessment | Material>(entity, () => [CATALOGUE], { kinds: ['catalogue'] });
+}
+
+export function createCaching({ redisUrl, schema }: Config, logger: Logger): Caching {
+  const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { lazyConnect: true });
+  // Without a listener ioredis prints every lost connection; the reports go on from memory or the database.
+  redis?.on('error', (error: Error) => logger.warn({ err: error }, 'redis'));
+  const reports = createReportCache({
+    ...(redis && { redis }),
+    // Two platforms on one Redis must not meet: the same student id is somebody else there.
+    namespace: schema,
+    identify: (req) => req.user && { user: req.user.id, role: req.user.role },
+    logger,
+  });
+  declareCascades(reports);
+  return {
+    reports,
+    async connect(dataSource, fresh) {
+      // Resolves when Redis is ready; where it is away, ioredis goes on trying and the platform starts all the same.
+      await redis?.connect().catch(() => undefined);
+      await reports.connect(dataSource);
+      if (fresh) await reports.clear();
+    },
+    async close() {
+      await reports.close();
+      redis?.disconnect();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+// Everything a change must pass: `npm test`. Arguments after `--` go to Jest, e.g. `npm test -- test/http`.
+import { build } from './build.mjs';
+import { runJest } from './lib/jest.mjs';
+import { bin, node, seconds } from './lib/run.mjs';
+import { runStages } from './lib/stages.mjs';
+
+const start = performance.now();
+const jestArgs = process.argv.slice(2);
+// Coverage of a part of the tests says nothing, and would fall below the thresholds.
+const coverage = jestArgs.length === 0 ? ['--coverage'] : [];
+
+let counts = { passed: 0, failed: 0, skipped: 0 };
+
+const typecheck = (/** @type {string} */ project) => node([bin('typescript', 'tsc'), '--noEmit', '-p', project]);
+
+const succeeded = await runStages([
+  ['build', build],
+  ['lint', async () => void (await node([bin('oxlint'), '--type-aware', '--quiet']))],
+  ['format', async () => void (await node([bin('prettier'), '--check', '--log-level', 'warn', '.']))],
+  [
+    'types',
+    async () => void (await Promise.all([typecheck('test/tsconfig.json'), typecheck('test/tsconfig.old-peers.json')])),
+  ],
+  [
+    'tests',
+    async () => {
+      const run = await runJest(['--config', 'jest.config.mjs', ...coverage, ...jestArgs]);
+      counts = run.counts;
+      if (run.failure) throw run.failure;
+    },
+  ],
+  ['package', async () => void (await node(['scripts/check-package.mjs']))],
+]);
+
+// A run that failed outside its tests (lint, types, coverage, package) must not close with "0 failed".
+if (!succeeded && counts.failed === 0) counts.failed = 1;
+const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : '';
+const summary = `${counts.passed} passed, ${counts.failed} failed${skipped}`;
+console.log(`Total time: ${seconds(start)}\nTests: ${summary}\n${summary}`);
+process.exitCode = succeeded ? 0 : 1;

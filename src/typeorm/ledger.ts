@@ -1,0 +1,363 @@
+// Keeps what each query runner has written until the moment it is durable, and then has it invalidated.
+import type { Clock } from '../contract/clock.js';
+import type { EventSink } from '../contract/events.js';
+import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
+import { Accounting } from './accounting.js';
+import { errorText } from './apply-rules.js';
+import { lookUp, settleCoarsely } from './look-up.js';
+import { isObject } from './rows.js';
+import type { Schema } from './schema.js';
+import { TagBag } from './tag-bag.js';
+import type { DriverLike, QueryRunnerLike } from './typeorm-like.js';
+
+/** A COMMIT whose answer was lost may take effect after the first invalidation. */
+const REPEAT_MS = 1000;
+/** How long a write outside transactions may wait for its after-event when its runner is not released. */
+const SETTLE_MS = 250;
+
+export type Cause = 'commit' | 'autocommit' | 'rollback' | 'raw';
+
+export interface LedgerParts {
+  readonly schema: Schema;
+  readonly driver: DriverLike;
+  readonly invalidator: Invalidator;
+  readonly transactions: TransactionTracker;
+  readonly emit: EventSink;
+  readonly clock: Clock;
+  /** All callers share one query runner, so a rollback says nothing about whose write it undid. */
+  readonly sharedRunner: boolean;
+  /** Transactions read from one snapshot unless a statement says otherwise. */
+  readonly snapshotByDefault: boolean;
+}
+
+interface Pending {
+  readonly accounting: Accounting;
+  /** One bag per open level: the transaction, then its savepoints. */
+  levels: TagBag[];
+  /** Written outside transactions and not flushed yet. */
+  loose: TagBag;
+  looseFlush: Promise<void> | undefined;
+  /** Levels that are being rolled back; they come back if that fails. */
+  doomed: TagBag | undefined;
+  /** A transaction was begun with raw SQL. */
+  rawOpen: boolean;
+  /** COMMIT may have been sent. */
+  commitTried: boolean;
+  /** The server answered COMMIT with ROLLBACK. */
+  refused: boolean;
+  /** The connection came with somebody else's open transaction. */
+  dirty: boolean;
+  /** Statements of different levels overlapped: an inner rollback proves nothing about one bag. */
+  tangled: boolean;
+  tracked: boolean;
+  settling: boolean;
+}
+
+function newPending(): Pending {
+  return {
+    accounting: new Accounting(),
+    levels: [],
+    loose: new TagBag(),
+    looseFlush: undefined,
+    doomed: undefined,
+    rawOpen: false,
+    commitTried: false,
+    refused: false,
+    dirty: false,
+    tangled: false,
+    tracked: false,
+    settling: false,
+  };
+}
+
+/** `T` in a transaction, `E` in a failed one, `I` idle; undefined where the client cannot tell. */
+export function clientStatus(runner: QueryRunnerLike): string | undefined {
+  const client: unknown = Reflect.get(runner, 'databaseConnection');
+  const status: unknown = isObject(client) ? Reflect.get(client, 'getTransactionStatus') : undefined;
+  const answer: unknown = typeof status === 'function' ? Reflect.apply(status, client, []) : undefined;
+  return typeof answer === 'string' ? answer : undefined;
+}
+
+const isOpen = (status: string | undefined): boolean => status === 'T' || status === 'E';
+
+export class Ledger {
+  readonly #pending = new WeakMap<QueryRunnerLike, Pending>();
+
+  constructor(private readonly parts: LedgerParts) {}
+
+  #of(runner: QueryRunnerLike): Pending {
+    let pending = this.#pending.get(runner);
+    if (!pending) {
+      pending = newPending();
+      this.#pending.set(runner, pending);
+    }
+    return pending;
+  }
+
+  accounting(runner: QueryRunnerLike): Accounting {
+    return this.#of(runner).accounting;
+  }
+
+  /** Whether what is written now becomes durable only later. */
+  inTransaction(runner: QueryRunnerLike): boolean {
+    return runner.isTransactionActive || this.#of(runner).rawOpen;
+  }
+
+  /** Notes a write. What is outside a transaction is invalidated by the promise that comes back. */
+  record(runner: QueryRunnerLike, bag: TagBag, cause: Cause = 'autocommit'): Promise<void> | void {
+    const pending = this.#of(runner);
+    if (this.inTransaction(runner)) {
+      this.parts.transactions.wrote(runner);
+      this.#level(pending).merge(bag);
+      // With one runner for everybody the write may be durable already, and its transaction another request's.
+      if (!this.parts.sharedRunner) return;
+      const now = new TagBag();
+      now.merge(bag);
+      return this.#flush(runner, now, cause);
+    }
+    // Somebody else's transaction holds this write back: now is too early, and later nobody tells. Both, then.
+    if (isOpen(clientStatus(runner))) this.#level(pending).merge(bag);
+    pending.loose.merge(bag);
+    // All events of one statement arrive in one turn and share one invalidation.
+    pending.looseFlush ??= Promise.resolve().then(() => {
+      const loose = pending.loose;
+      pending.loose = new TagBag();
+      pending.looseFlush = undefined;
+      return this.#flush(runner, loose, cause);
+    });
+    return pending.looseFlush;
+  }
+
+  /** Notes what a write is about to destroy, to be invalidated together with the write itself. */
+  foresee(runner: QueryRunnerLike, bag: TagBag): void {
+    const pending = this.#of(runner);
+    (this.inTransaction(runner) ? this.#level(pending) : pending.loose).merge(bag);
+  }
+
+  #level(pending: Pending): TagBag {
+    let top = pending.levels.at(-1);
+    if (!top) {
+      top = new TagBag();
+      pending.levels.push(top);
+    }
+    return top;
+  }
+
+  // Transactions
+
+  beforeStart(runner: QueryRunnerLike): Promise<void> | void {
+    const pending = this.#of(runner);
+    const depth: unknown = Reflect.get(runner, 'transactionDepth');
+    const outermost = typeof depth === 'number' ? depth === 0 : pending.levels.length === 0;
+    // After a raw BEGIN the statement that follows opens nothing new.
+    if (!outermost || pending.rawOpen) return;
+    // A runner released or reused without an end to its transaction leaves this behind; it may be durable by now.
+    const left = this.#everythingOf(pending);
+    this.#end(runner, pending);
+    this.#begin(runner, pending);
+    if (!left.empty) return this.#flush(undefined, left, 'rollback');
+  }
+
+  #begin(runner: QueryRunnerLike, pending: Pending): void {
+    pending.tracked = true;
+    this.parts.transactions.began(runner);
+    if (this.parts.snapshotByDefault) this.parts.transactions.keepsSnapshot(runner);
+  }
+
+  afterStart(runner: QueryRunnerLike): void {
+    const pending = this.#of(runner);
+    if (pending.levels.length > 0 && pending.accounting.busy) pending.tangled = true;
+    const depth: unknown = Reflect.get(runner, 'transactionDepth');
+    if (depth === 1 && pending.levels.length > 0) return; // written between BEGIN and its event
+    pending.levels.push(new TagBag());
+  }
+
+  beforeCommit(runner: QueryRunnerLike): void {
+    const pending = this.#of(runner);
+    if (this.#isOutermost(runner, pending)) pending.commitTried = true;
+  }
+
+  #isOutermost(runner: QueryRunnerLike, pending: Pending): boolean {
+    const depth: unknown = Reflect.get(runner, 'transactionDepth');
+    return typeof depth === 'number' ? depth <= 1 : pending.levels.length <= 1;
+  }
+
+  afterCommit(runner: QueryRunnerLike): Promise<void> | void {
+    const pending = this.#of(runner);
+    if (runner.isTransactionActive) {
+      this.#mergeTop(pending);
+      return;
+    }
+    return this.#committed(runner, pending, 'commit');
+  }
+
+  #mergeTop(pending: Pending): void {
+    if (pending.levels.length < 2) return;
+    const top = pending.levels.pop();
+    if (top) this.#level(pending).merge(top);
+  }
+
+  #committed(runner: QueryRunnerLike, pending: Pending, cause: Cause): Promise<void> | void {
+    const { dirty, refused } = pending;
+    const bag = this.#everythingOf(pending);
+    this.#end(runner, pending, !refused);
+    if (dirty) bag.addEverything();
+    else if (refused && !this.parts.sharedRunner) return;
+    return this.#flush(runner, bag, cause);
+  }
+
+  beforeRollback(runner: QueryRunnerLike): Promise<void> | void {
+    const pending = this.#of(runner);
+    if (!this.#isOutermost(runner, pending)) {
+      // Statements that finish from here on were sent after the rollback; they belong one level down.
+      if (this.parts.sharedRunner || pending.tangled) this.#mergeTop(pending);
+      else if (pending.levels.length > 1) {
+        const top = pending.levels.pop() as TagBag;
+        if (pending.doomed) top.merge(pending.doomed);
+        pending.doomed = top;
+      }
+      return;
+    }
+    if (!pending.commitTried || pending.refused) return;
+    // The COMMIT may have been executed although its answer never came, and no further event is certain to come.
+    const bag = this.#everythingOf(pending);
+    if (pending.dirty) bag.addEverything();
+    this.#end(runner, pending);
+    return this.#flushTwice(bag);
+  }
+
+  afterRollback(runner: QueryRunnerLike): Promise<void> | void {
+    const pending = this.#of(runner);
+    if (runner.isTransactionActive) {
+      pending.doomed = undefined;
+      return;
+    }
+    const bag = this.#everythingOf(pending);
+    this.#end(runner, pending);
+    if (this.parts.sharedRunner) return this.#flush(runner, bag, 'rollback');
+  }
+
+  // What statements say about transactions
+
+  beforeBegin(runner: QueryRunnerLike): void {
+    const pending = this.#of(runner);
+    if (isOpen(clientStatus(runner)) && !pending.rawOpen) pending.dirty = true;
+    if (!runner.isTransactionActive && !pending.rawOpen) this.#begin(runner, pending);
+  }
+
+  afterBegin(runner: QueryRunnerLike): void {
+    const pending = this.#of(runner);
+    if (!runner.isTransactionActive) pending.rawOpen = true;
+  }
+
+  keepsSnapshot(runner: QueryRunnerLike): void {
+    this.parts.transactions.keepsSnapshot(runner);
+  }
+
+  /** A COMMIT was executed; `refused`: the server rolled back instead. */
+  commitExecuted(runner: QueryRunnerLike, refused: boolean, chain: boolean): Promise<void> | void {
+    const pending = this.#of(runner);
+    pending.refused = refused;
+    // TypeORM's own COMMIT is followed by its event; a raw one has no other sign.
+    if (pending.commitTried) return;
+    const flushed = this.#committed(runner, pending, 'raw');
+    pending.rawOpen = chain;
+    return flushed;
+  }
+
+  /** A raw COMMIT is about to run on a connection whose transaction was not begun here. */
+  beforeRawCommit(runner: QueryRunnerLike): void {
+    const pending = this.#of(runner);
+    if (!this.inTransaction(runner) && isOpen(clientStatus(runner))) pending.dirty = true;
+  }
+
+  rollbackExecuted(runner: QueryRunnerLike, chain: boolean): void {
+    const pending = this.#of(runner);
+    if (runner.isTransactionActive || !pending.rawOpen) return;
+    const bag = this.#everythingOf(pending);
+    this.#end(runner, pending);
+    pending.rawOpen = chain;
+    if (this.parts.sharedRunner) void this.#flush(undefined, bag, 'rollback');
+  }
+
+  #end(runner: QueryRunnerLike, pending: Pending, committed = false): void {
+    pending.levels = [];
+    pending.accounting.clear();
+    pending.rawOpen = false;
+    pending.commitTried = false;
+    pending.refused = false;
+    pending.dirty = false;
+    pending.tangled = false;
+    if (pending.tracked) this.parts.transactions.ended(runner, committed);
+    pending.tracked = false;
+  }
+
+  /** All levels as one, with coarse tags for announced statements that nobody confirmed. */
+  #everythingOf(pending: Pending): TagBag {
+    const bag = new TagBag();
+    for (const level of pending.levels) bag.merge(level);
+    if (pending.doomed) bag.merge(pending.doomed);
+    pending.levels = [];
+    pending.doomed = undefined;
+    this.#addUnconfirmed(pending, bag);
+    return bag;
+  }
+
+  #addUnconfirmed(pending: Pending, bag: TagBag): void {
+    for (const { verb, table } of pending.accounting.takeUnconfirmed()) this.parts.schema.addCoarse(table, verb, bag);
+  }
+
+  // Writes outside transactions whose after-event may never come
+
+  /** Watches an announced statement outside a transaction: a throwing subscriber can swallow its after-event. */
+  expectConfirmation(runner: QueryRunnerLike): void {
+    const pending = this.#of(runner);
+    if (pending.settling) return;
+    pending.settling = true;
+    const settle = (last: boolean): void => {
+      if (pending.accounting.unconfirmed && (last || runner.isReleased)) {
+        pending.settling = false;
+        void this.settle(runner);
+      } else if (pending.accounting.unconfirmed) this.parts.clock.after(SETTLE_MS, () => settle(true));
+      else pending.settling = false;
+    };
+    this.parts.clock.nextTurn(() => settle(false));
+  }
+
+  /** Gives up waiting for after-events and invalidates coarsely what was written. */
+  settle(runner: QueryRunnerLike): Promise<void> | void {
+    const pending = this.#of(runner);
+    if (this.inTransaction(runner) || !pending.accounting.unconfirmed) return;
+    const bag = new TagBag();
+    this.#addUnconfirmed(pending, bag);
+    return this.record(runner, bag);
+  }
+
+  // Flushing
+
+  async #flush(runner: QueryRunnerLike | undefined, bag: TagBag, cause: Cause): Promise<void> {
+    if (bag.empty) return;
+    // A look-up that fails inside a PostgreSQL transaction would undo the host's work.
+    const harmless = runner && !runner.isReleased && (this.parts.sharedRunner || !this.inTransaction(runner));
+    if (harmless) await lookUp(runner, bag, this.parts);
+    else settleCoarsely(bag);
+    await this.#invalidate(bag, cause);
+  }
+
+  async #flushTwice(bag: TagBag): Promise<void> {
+    if (bag.empty) return;
+    settleCoarsely(bag);
+    this.parts.clock.after(REPEAT_MS, () => void this.#invalidate(bag, 'rollback'));
+    await this.#invalidate(bag, 'rollback');
+  }
+
+  async #invalidate(bag: TagBag, cause: Cause): Promise<void> {
+    const tags = bag.tags();
+    if (tags.length === 0) return;
+    try {
+      await this.parts.invalidator.invalidate(tags, cause);
+    } catch (error) {
+      this.parts.emit({ kind: 'invalidateFailed', tags, cause, attempt: 1, error: errorText(error) });
+    }
+  }
+}

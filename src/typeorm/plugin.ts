@@ -1,0 +1,211 @@
+// Attaches the cache to TypeORM DataSources and holds the host's cascade rules.
+import type { Clock } from '../contract/clock.js';
+import { ReportCacheError } from '../contract/errors.js';
+import type { CacheEvent, EventSink } from '../contract/events.js';
+import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
+import { EVERYTHING } from '../entry/tags.js';
+import {
+  entityName,
+  parseRules,
+  type CascadeFunction,
+  type CascadeOptions,
+  type CascadePaths,
+  type EntityLike,
+  type Rule,
+} from './cascade-rule.js';
+import { isObject } from './rows.js';
+import { POSTGRES_FUNCTIONS, safeFunctions } from './safe-functions.js';
+import { Schema } from './schema.js';
+import { flavourOf } from './sql-tokens.js';
+import { statementReader } from './statement.js';
+import { CacheSubscriber } from './subscriber.js';
+import { isPostgresLike, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
+
+export interface TypeormPluginOptions {
+  readonly invalidator: Invalidator;
+  readonly transactions: TransactionTracker;
+  readonly emit: EventSink;
+  readonly clock: Clock;
+  /** SQL functions that only read although the database does not say so. Default: none. */
+  readonly readOnlyFunctions?: readonly string[];
+  /** Tables that no report reads, such as an outbox: raw writes to them invalidate nothing. Default: none. */
+  readonly ownTables?: readonly string[];
+}
+
+/** Tables that TypeORM keeps for itself. */
+const TYPEORM_TABLES = ['migrations', 'typeorm_metadata', 'query-result-cache'];
+/** Databases whose default isolation reads each statement afresh, unless their configuration says otherwise. */
+const READ_COMMITTED = ['mssql', 'oracle', 'sap'];
+
+interface Connection {
+  readonly original: () => Promise<unknown>;
+  readonly wrapped: () => Promise<unknown>;
+  subscriber: SubscriberLike | undefined;
+  schema: Schema | undefined;
+}
+
+function isDataSource(value: unknown): value is DataSourceLike {
+  return (
+    isObject(value) &&
+    Reflect.get(value, 'isInitialized') === true &&
+    typeof Reflect.get(value, 'initialize') === 'function' &&
+    typeof Reflect.get(value, 'createQueryRunner') === 'function' &&
+    Array.isArray(Reflect.get(value, 'subscribers')) &&
+    Array.isArray(Reflect.get(value, 'entityMetadatas'))
+  );
+}
+
+export class TypeormPlugin {
+  readonly #rules: Rule[] = [];
+  readonly #connections = new Map<DataSourceLike, Connection>();
+  readonly #advised = new Set<string>();
+
+  constructor(private readonly options: TypeormPluginOptions) {}
+
+  /**
+   * Says what a change of a row of `entity` invalidates, beside the tag of its table. May be called before or after
+   * {@link connect}, and several times for one entity.
+   * @param rule kind of tag → relation path, or a function of the row.
+   * @throws ERC_CASCADE for a path that does not exist, here or in connect(), whichever comes later.
+   */
+  cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E>): this;
+  cascade<E>(entity: EntityLike<E>, rule: CascadeFunction<E>, options?: CascadeOptions): this;
+  cascade(entity: EntityLike<unknown>, rule: unknown, options?: CascadeOptions): this {
+    const rules = parseRules(entity, rule, options);
+    const schemas = [...this.#connections.values()].flatMap(({ schema }) => (schema ? [schema] : []));
+    // Everything is checked before anything is kept.
+    for (const schema of schemas) schema.check(rules);
+    for (const schema of schemas) for (const one of rules) schema.add(one);
+    this.#rules.push(...rules);
+    return this;
+  }
+
+  /**
+   * Follows the writes of a DataSource from now on, also after destroy() and initialize(). Calling it again is harmless.
+   * @throws ERC_DATA_SOURCE unless it is an initialised DataSource; ERC_CASCADE for a rule that does not fit.
+   */
+  async connect(dataSource: object): Promise<void> {
+    if (!isDataSource(dataSource)) throw new ReportCacheError('ERC_DATA_SOURCE', 'connect() was given something else.');
+    const known = this.#connections.get(dataSource);
+    if (known) {
+      if (!known.subscriber || !dataSource.subscribers.includes(known.subscriber))
+        await this.#attach(dataSource, known);
+      return;
+    }
+    const original = dataSource.initialize;
+    const wrapped = async (): Promise<unknown> => {
+      const result = await original.call(dataSource);
+      await this.#reattach(dataSource);
+      return result;
+    };
+    const connection: Connection = { original, wrapped, subscriber: undefined, schema: undefined };
+    this.#connections.set(dataSource, connection);
+    try {
+      await this.#attach(dataSource, connection);
+    } catch (error) {
+      this.#connections.delete(dataSource);
+      throw error;
+    }
+    dataSource.initialize = wrapped;
+  }
+
+  /** Stops following a DataSource. What its open transactions have written is not invalidated any more. */
+  disconnect(dataSource: object): void {
+    if (!(this.#connections as Map<object, Connection>).has(dataSource)) return;
+    const source = dataSource as DataSourceLike;
+    const connection = this.#connections.get(source);
+    this.#connections.delete(source);
+    const at = connection?.subscriber ? source.subscribers.indexOf(connection.subscriber) : -1;
+    if (at >= 0) source.subscribers.splice(at, 1);
+    // Somebody may have wrapped initialize() after us; theirs stays, and calls ours, which does nothing more.
+    if (connection && source.initialize === connection.wrapped) source.initialize = connection.original;
+  }
+
+  /** initialize() has made a new list of subscribers and new metadata. */
+  async #reattach(dataSource: DataSourceLike): Promise<void> {
+    const connection = this.#connections.get(dataSource);
+    if (!connection) return;
+    await this.#attach(dataSource, connection);
+    const { synchronize, migrationsRun, dropSchema } = dataSource.options;
+    // These ran before the subscriber was back.
+    if (synchronize || migrationsRun || dropSchema) await this.options.invalidator.invalidate([EVERYTHING], 'raw');
+  }
+
+  async #attach(dataSource: DataSourceLike, connection: Connection): Promise<void> {
+    const schema = new Schema(dataSource.entityMetadatas, this.#rules, (entity) =>
+      this.#advise(
+        `cascade-kinds:${entity}`,
+        `A write of unknown rows of ${entity} invalidated everything: declare the kinds of its function rule.`,
+      ),
+    );
+    // From here on cascade() reaches it too.
+    connection.schema = schema;
+    for (const rule of this.#rules) {
+      const name = entityName(rule.entity);
+      if (!schema.holds(rule.entity))
+        this.#advise(`cascade-entity:${name}`, `A cascade rule names ${name}, which this DataSource does not hold.`);
+    }
+    const { type } = dataSource.options;
+    const { readOnlyFunctions = [], ownTables = [], emit, clock, invalidator, transactions } = this.options;
+    const safe = safeFunctions(await this.#catalogue(dataSource), readOnlyFunctions);
+    const subscriber = new CacheSubscriber({
+      schema,
+      driver: dataSource.driver,
+      invalidator,
+      transactions,
+      clock,
+      emit: (event) => this.#emitOnce(event, emit),
+      sharedRunner: dataSource.createQueryRunner() === dataSource.createQueryRunner(),
+      snapshotByDefault: await this.#snapshotByDefault(dataSource),
+      read: statementReader(flavourOf(type), safe),
+      ownTables: new Set([...TYPEORM_TABLES, ...ownTables]),
+    });
+    if (connection.subscriber && dataSource.subscribers.includes(connection.subscriber))
+      dataSource.subscribers.splice(dataSource.subscribers.indexOf(connection.subscriber), 1);
+    connection.subscriber = subscriber;
+    // First place: a synchronous throw of another subscriber cannot hide events from this one.
+    dataSource.subscribers.unshift(subscriber);
+  }
+
+  /** The functions that PostgreSQL vouches for; undefined for other databases. */
+  async #catalogue(dataSource: DataSourceLike): Promise<string[] | undefined> {
+    if (dataSource.options.type !== 'postgres') return undefined;
+    try {
+      const rows = await dataSource.query(POSTGRES_FUNCTIONS);
+      return Array.isArray(rows)
+        ? rows.map((row: unknown) => String(isObject(row) && Reflect.get(row, 'name')))
+        : undefined;
+    } catch (error) {
+      this.#advise('raw-functions', `The catalogue of functions could not be read (${String(error)}).`);
+      return undefined;
+    }
+  }
+
+  async #snapshotByDefault(dataSource: DataSourceLike): Promise<boolean> {
+    const { type } = dataSource.options;
+    if (READ_COMMITTED.includes(type)) return false;
+    if (!isPostgresLike(type) || type === 'cockroachdb') return true;
+    try {
+      const rows = await dataSource.query('SHOW default_transaction_isolation');
+      const first: unknown = Array.isArray(rows) ? rows[0] : undefined;
+      const level = isObject(first) ? Reflect.get(first, 'default_transaction_isolation') : undefined;
+      return level !== 'read committed' && level !== 'read uncommitted';
+    } catch {
+      return true; // assume the stronger: transactions then bypass the cache
+    }
+  }
+
+  #advise(code: string, message: string): void {
+    this.#emitOnce({ kind: 'advice', code, message }, this.options.emit);
+  }
+
+  /** Advice is given once; everything else as often as it happens. */
+  #emitOnce(event: CacheEvent, emit: EventSink): void {
+    if (event.kind === 'advice') {
+      const key = `${event.code} ${event.message}`;
+      if (this.#advised.has(key)) return;
+      this.#advised.add(key);
+    }
+    emit(event);
+  }
+}

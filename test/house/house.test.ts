@@ -1,0 +1,186 @@
+// The rules of the house that no compiler checks: who may import whom, where time comes from, what is written down.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { ERROR_ADVICE } from '../../src/contract/errors.js';
+import { readSources, root, specifiersOf, toSource, type SourceFile } from './sources.js';
+
+/** What each folder of src may import beside itself. Folders missing here are strangers to one another. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  contract: [],
+  entry: ['contract'],
+  options: ['entry', 'contract'],
+  stores: ['options', 'entry', 'contract'],
+  testing: ['entry', 'contract'],
+  core: ['options', 'entry', 'contract'],
+  http: ['core', 'options', 'entry', 'contract'],
+  typeorm: ['core', 'options', 'entry', 'contract'],
+  scheduler: ['core', 'options', 'entry', 'contract'],
+  admin: ['http', 'core', 'options', 'entry', 'contract'],
+};
+
+/** Reached through what the host hands over, never by name: loading the library must not load them. */
+const NEVER_AT_RUN_TIME = ['express', 'ioredis', 'typeorm', 'pino', 'prom-client', '@opentelemetry/api'];
+
+const READS_THE_CLOCK =
+  /\bDate\.now\b|\bnew Date\b(?!\([^)])|\bperformance\.now\b|\bprocess\.hrtime\b|\b(?:setTimeout|setInterval|setImmediate)\b|['"](?:node:)?timers(?:\/promises)?['"]/;
+
+const sources = readSources();
+
+describe('imports', () => {
+  it('go one way', () => {
+    expect(sources.flatMap(wrongWay)).toEqual([]);
+  });
+
+  it('form no cycle, not even of types', () => {
+    expect(cyclesIn(sources)).toEqual([]);
+  });
+
+  it('name no peer and no optional package at run time', () => {
+    expect(sources.flatMap(peersLoaded)).toEqual([]);
+  });
+
+  it('name only declared packages and node: modules', () => {
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const declared = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies)]);
+    const undeclared = sources.flatMap((file) =>
+      specifiersOf(file.code)
+        .filter((name) => !name.startsWith('.') && !name.startsWith('node:') && !declared.has(packageOf(name)))
+        .map((name) => `${file.name} imports ${name}`),
+    );
+    expect(undeclared).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('say their job in the first line', () => {
+    expect(sources.filter((file) => !/^\/\/ \S/.test(file.text)).map((file) => file.name)).toEqual([]);
+  });
+
+  it('take time from the clock they are given', () => {
+    expect(sources.filter(ownTime).map((file) => file.name)).toEqual([]);
+  });
+});
+
+describe('error codes', () => {
+  const readme = join(root, 'README.md');
+
+  it('stand in the README, each of them and no other', () => {
+    const codes = Object.keys(ERROR_ADVICE).sort();
+    // Until the README is written there is nothing to compare.
+    const documented = existsSync(readme) ? documentedCodes(readFileSync(readme, 'utf8')) : codes;
+    expect(documented).toEqual(codes);
+  });
+});
+
+// A rule that cannot fail guards nothing: each is shown what it forbids.
+describe('the rules themselves', () => {
+  it.each([
+    ['contract/a.ts', "import type { B } from '../entry/b.js';"],
+    ['core/a.ts', "export { b } from '../stores/b.js';"],
+    ['http/a.ts', "import '../typeorm/b.js';"],
+    ['http/a.ts', "type B = import('../create-report-cache.js').B;"],
+    ['new-room/a.ts', "import '../contract/b.js';"],
+  ])('%s may not contain %s', (name, text) => {
+    expect(wrongWay(toSource(name, text))).toHaveLength(1);
+  });
+
+  it.each([
+    ['http/a.ts', "import type { B } from '../core/b.js';"],
+    ['index.ts', "export { b } from './http/b.js';"],
+    ['testing.ts', "export { b } from './testing/b.js';"],
+    ['core/a.ts', "// from '../http/b.js'\nimport { c } from './c.js';"],
+  ])('%s may contain %s', (name, text) => {
+    expect(wrongWay(toSource(name, text))).toEqual([]);
+  });
+
+  it('finds a cycle of types', () => {
+    const files = [
+      toSource('core/a.ts', "import type { B } from './b.js';"),
+      toSource('core/b.ts', "export type * from './c.js';"),
+      toSource('core/c.ts', "let a: import('./a.js').A;"),
+    ];
+    expect(cyclesIn(files)).toEqual(['core/a.ts -> core/b.ts -> core/c.ts -> core/a.ts']);
+  });
+
+  it.each([
+    ["import { DataSource } from 'typeorm';", 1],
+    ["import { type DataSource } from 'typeorm';", 1],
+    ["const { Redis } = await import('ioredis');", 1],
+    ["import Router from 'express/lib/router/index.js';", 1],
+    ["import type { DataSource } from 'typeorm';", 0],
+    ["type D = import('typeorm').DataSource;", 0],
+    ["/** import 'typeorm' */ export const a = 1;", 0],
+  ])('%s loads %i peers', (text, count) => {
+    expect(peersLoaded(toSource('core/a.ts', text))).toHaveLength(count);
+  });
+
+  it.each([
+    ['const t = Date.now();', true],
+    ['const t = new Date();', true],
+    ['setTimeout(() => {}, 1);', true],
+    ["import { setTimeout as wait } from 'node:timers/promises';", true],
+    ['const t = new Date(entry.createdAt); // not Date.now()', false],
+    ['/** setTimeout */ export type A = typeof setTimeout;', false],
+  ])('%s reads the clock: %s', (text, reads) => {
+    expect(ownTime(toSource('core/a.ts', text))).toBe(reads);
+  });
+
+  it('reads the codes of the section "Errors" only', () => {
+    const readme =
+      '# a\n`ERC_NO`\n## Errors\n| Code | Fix |\n|---|---|\n| `ERC_B` | b |\n| `ERC_A` | see `ERC_B` |\n## b\n| `ERC_C` |\n';
+    expect(documentedCodes(readme)).toEqual(['ERC_A', 'ERC_B']);
+  });
+});
+
+function wrongWay(file: SourceFile): string[] {
+  const from = roomOf(file.name);
+  // Files directly in src put the rooms together.
+  if (from === undefined) return [];
+  return file.imports
+    .filter((name) => name.endsWith('.ts') && roomOf(name) !== from)
+    .filter((name) => !(MAY_IMPORT[from] ?? []).includes(roomOf(name) ?? ''))
+    .map((name) => `${file.name} imports ${name}`);
+}
+
+function roomOf(name: string): string | undefined {
+  return name.includes('/') ? name.slice(0, name.indexOf('/')) : undefined;
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+function peersLoaded(file: SourceFile): string[] {
+  return specifiersOf(file.code)
+    .filter((name) => NEVER_AT_RUN_TIME.includes(packageOf(name)))
+    .map((name) => `${file.name} loads ${name}`);
+}
+
+function ownTime(file: SourceFile): boolean {
+  return file.name !== 'contract/clock.ts' && READS_THE_CLOCK.test(file.code);
+}
+
+/** Each cycle once, from the file where a walk in alphabetical order meets it first. */
+function cyclesIn(files: readonly SourceFile[]): string[] {
+  const imports = new Map(files.map((file) => [file.name, file.imports]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (name: string, path: readonly string[]): void => {
+    const start = path.indexOf(name);
+    if (start >= 0) cycles.push([...path.slice(start), name].join(' -> '));
+    if (start >= 0 || done.has(name)) return;
+    for (const next of imports.get(name) ?? []) visit(next, [...path, name]);
+    done.add(name);
+  };
+  for (const file of files) visit(file.name, []);
+  return cycles;
+}
+
+function documentedCodes(readme: string): string[] {
+  const section = /^##+ Errors\s*$([\s\S]*?)(?=^##? |(?![\s\S]))/m.exec(readme)?.[1] ?? '';
+  return [...section.matchAll(/^\|\s*`(ERC_[A-Z_]+)`/gm)].map((match) => match[1] ?? '').sort();
+}

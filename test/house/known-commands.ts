@@ -1,0 +1,20 @@
+// The shell commands that documentation may name, each with what runs it, so that none is only believed to work.
+
+const STAGE = 'a stage of npm test';
+
+export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
+  'npm install express-report-cache': 'scripts/check-package.mjs, from the packed tarball',
+  'npm ci': '.ci/run',
+  'npm test': '.ci/run',
+  'npm install && npm start': 'test/system/start.test.ts',
+  'npm install && npm test': '.ci/run',
+  'npm start': 'test/system/start.test.ts',
+  'OULAD_DIR=/path/to/csv npm start': 'npm start is test/system/start.test.ts, OULAD_DIR the example smoke test',
+  'DATABASE_URL=postgres://… REDIS_URL=redis://… npm start':
+    'npm start is test/system/start.test.ts, the servers are those of the smoke test',
+  'npm run build': STAGE,
+  'npm run lint': STAGE,
+  'npm run typecheck': STAGE,
+  'npm run check:package': STAGE,
+  'npm run test:unit': `${STAGE}, which runs the same files`,
+};
