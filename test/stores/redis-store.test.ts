@@ -65,6 +65,23 @@ describe('redis store', () => {
     );
   });
 
+  it('many keys of one turn: each gets its own verdict, one round trip for all', async () => {
+    const { store, clock, client, namespace } = create();
+    const before = await store.position();
+    await store.put('hit', makeEntry(before, clock.now(), { tags: ['student:1'] }));
+    await store.put('invalidated', makeEntry(before, clock.now(), { tags: ['student:2'] }));
+    await store.put('odd', makeEntry(before, clock.now()));
+    await store.invalidate(['student:2']);
+    await client.set(`{${namespace}}:e:1.1:odd`, 'a key of another type');
+    const [hit, invalidated, absent, odd] = await Promise.allSettled(
+      ['hit', 'invalidated', 'absent', 'odd'].map((key) => store.lookup(key)),
+    );
+    expect(hit).toMatchObject({ value: { outcome: 'hit', position: { seq: before.seq + 1 } } });
+    expect(invalidated).toMatchObject({ value: { outcome: 'miss', reason: 'invalidated' } });
+    expect(absent).toMatchObject({ value: { outcome: 'miss', reason: 'absent' } });
+    expect(odd).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('WRONGTYPE') } });
+  });
+
   it('FAULT 12 the tag table is deleted: a new epoch, everything cold, a put on its way is refused', async () => {
     const { store, clock, client, namespace } = create();
     const before = await store.position();
