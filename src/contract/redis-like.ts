@@ -19,7 +19,7 @@ export interface RedisLike {
 export interface SubscriberLike {
   readonly status: string;
   on(event: 'message', listener: (channel: string, message: string) => void): unknown;
-  on(event: 'close' | 'end' | 'error', listener: () => void): unknown;
+  on(event: 'ready' | 'close' | 'end' | 'error', listener: () => void): unknown;
   subscribe(...channels: string[]): Promise<unknown>;
   disconnect(): void;
 }
