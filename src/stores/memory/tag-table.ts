@@ -26,6 +26,11 @@ export class TagTable {
     return this.#position;
   }
 
+  /** Tags remembered. */
+  get size(): number {
+    return this.#seqs.size;
+  }
+
   /** As the truth: gives the next number to all `tags` at once. */
   invalidate(tags: readonly string[]): Position {
     this.#advance(this.#position.seq + 1, tags);
@@ -54,11 +59,14 @@ export class TagTable {
     else this.#write(position.seq, tags);
   }
 
-  /** Takes over a position without knowing what happened before: everything older is invalid. */
+  /** Takes over a position without knowing what happened before: everything older is invalid. What is marked later stays so. */
   adopt(position: Position): void {
-    this.#seqs.clear();
+    if (position.epoch !== this.#position.epoch) {
+      this.#seqs.clear();
+      this.#floor = 0;
+    }
     this.#position = position;
-    this.#floor = position.seq;
+    this.#raiseFloor(position.seq);
   }
 
   /** Whether what was read as of `asOf` is untouched since. */
@@ -89,7 +97,7 @@ export class TagTable {
       if (tag === EVERYTHING) this.#raiseFloor(seq);
       else if ((this.#seqs.get(tag) ?? 0) < seq) this.#seqs.set(tag, seq);
     }
-    if (this.#seqs.size > this.#maxTags) this.#raiseFloor(this.#position.seq);
+    if (this.#seqs.size > this.#maxTags) this.#raiseFloor(Math.max(seq, this.#position.seq));
   }
 
   #raiseFloor(seq: number): void {
