@@ -84,7 +84,10 @@ export class Cache implements Reader {
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
     const landing = await this.#landingInTime(flight);
-    if (landing === undefined) return this.#bypass(request, 'wait');
+    if (landing === undefined) {
+      flight.giveUp();
+      return this.#bypass(request, 'wait');
+    }
     // Compared with the truth, or begun, after this reader had arrived.
     const usable =
       (landing.kind === 'stored' && arrival < landing.offered) ||

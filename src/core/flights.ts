@@ -18,6 +18,8 @@ export interface Flight {
   readonly departure: number;
   readonly landing: Promise<Landing>;
   land(landing: Landing): void;
+  /** Takes too long: nobody else begins to wait for it, and the next reader may begin another. */
+  giveUp(): void;
 }
 
 export class Flights {
@@ -44,14 +46,14 @@ export class Flights {
     const landing = new Promise<Landing>((resolve) => {
       settle = resolve;
     });
-    const flight: Flight = {
-      departure: this.arrive(),
-      landing,
-      land: (result) => {
-        if (this.#running.get(key) === flight) this.#running.delete(key);
-        settle(result);
-      },
+    const giveUp = () => {
+      if (this.#running.get(key) === flight) this.#running.delete(key);
     };
+    const land = (result: Landing) => {
+      giveUp();
+      settle(result);
+    };
+    const flight: Flight = { departure: this.arrive(), landing, land, giveUp };
     this.#running.set(key, flight);
     return flight;
   }

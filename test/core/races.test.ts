@@ -133,3 +133,21 @@ describe('the lease', () => {
     expect(client.calls.position).toBe(asked);
   });
 });
+
+describe('a computation that hangs', () => {
+  it('keeps those waiting who came in its first time limit; who comes later computes, and others wait for him', async () => {
+    const { cache } = processOn(hub);
+    const hanging = await lead(cache.read(request()));
+    const patient = cache.read(request());
+    await tick();
+    clock.advance(30_000);
+    expect(await patient).toEqual({ next: 'alone', reason: 'wait' });
+    const second = await lead(cache.read(request()));
+    const third = cache.read(request());
+    await tick();
+    await second.store(draft('computed'));
+    expect(await third).toMatchObject({ next: 'serve', coalesced: true });
+    hanging.decline('incomplete');
+    expect(await cache.read(request())).toMatchObject({ next: 'serve' });
+  });
+});
