@@ -24,14 +24,14 @@ export function describeRoute(
   return (req) => {
     const who = policy.share === 'everyone' ? undefined : identify(req);
     const identity = identitySegment(who, policy.share);
-    if (identity === undefined) return { bypass: 'no-identity' };
+    if (identity === undefined) return nobody(who);
     const parsed = parseFilters(policy.filters, req.query);
     if (!parsed.ok) {
       const detail = `${parsed.parameter} is not ${parsed.expected}.`;
       if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
       return { refuse: problem('invalid-parameter', detail, parsed.parameter), reason: 'filter-value' };
     }
-    const stranger = parsed.unknown[0];
+    const stranger = parsed.unknown[0] ?? unread(req);
     if (stranger !== undefined && policy.unknownParameters !== 'ignore') {
       if (policy.unknownParameters === 'bypass') return { bypass: 'unknown-parameter' };
       return {
@@ -41,7 +41,7 @@ export function describeRoute(
     }
     const report = reportOf(req);
     return {
-      key: reportKey({ type, report, identity, filters: parsed.values satisfies ParsedFilters, scope: pathOf(req) }),
+      key: reportKey({ type, report, identity, filters: parsed.values satisfies ParsedFilters, scope: targetOf(req) }),
       owner: identity,
       tags: [...fixedTags, tag('report', report), ...viewerTags(who || undefined, policy.share), ...tagsOf(req)],
     };
@@ -61,6 +61,28 @@ export function viewerTags(who: Identity | undefined, share: Share): string[] {
 export function pathOf(req: Request): string {
   const query = req.originalUrl.indexOf('?');
   return query < 0 ? req.originalUrl : req.originalUrl.slice(0, query);
+}
+
+/**
+ * The target of the request (RFC 9111 §2). With its host: where every school has its own, user 7 of one is not user 7 of
+ * another, even if `identify` forgets the tenant, and a made-up one must not stand in the links of a shared report.
+ * Neither a host nor a path can contain the separator.
+ */
+function targetOf(req: Request): string {
+  return `${req.protocol}\n${req.hostname}\n${pathOf(req)}`;
+}
+
+/** The query, where the application has switched its parser off: it reads the URL itself, so no part of it is known. */
+function unread(req: Request): string | undefined {
+  const query = req.originalUrl.slice(pathOf(req).length + 1);
+  return query !== '' && req.app.get('query parser') === false ? query : undefined;
+}
+
+/** A promise identifies nobody. It may still fail, and nobody else hears of that. */
+function nobody(who: unknown): Description {
+  if (!(who instanceof Promise)) return { bypass: 'no-identity' };
+  who.catch(() => undefined);
+  return { bypass: 'no-identity', detail: 'identify() answered with a promise.' };
 }
 
 function problem(kind: string, detail: string, parameter: string): ProblemDetails {
