@@ -23,7 +23,7 @@ afterEach(async () => {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
   process.off('unhandledRejection', note);
-  expect(unhandled).toEqual([]);
+  if (unhandled.length > 0) throw new AggregateError(unhandled);
 });
 
 onBoth('keys', (express) => {

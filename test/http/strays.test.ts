@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   process.off('unhandledRejection', note);
-  expect(unhandled).toEqual([]);
+  if (unhandled.length > 0) throw new AggregateError(unhandled);
 });
 const turnOfLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
 
