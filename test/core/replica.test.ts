@@ -125,6 +125,8 @@ describe('from when a proof counts', () => {
     client.broken = false;
     const asked = client.calls.position;
     expect(await bodyOf('lease')).toBe('memory:old');
+    // A question goes out at the end of its turn.
+    await tick();
     expect(client.calls.position).toBe(asked + 1);
   });
 
