@@ -62,13 +62,16 @@ describe.each([
     expect((await begin('position')).outcome).toBe(`rejected: ${error}`);
   });
 
-  it.each(['lookup', 'put', 'invalidate', 'position'] as const)('says so once (%s) and leaves no timer', async (name) => {
-    const { events, clock } = await begin(name);
-    // The one timer of all deadlines may still run; when it has, nothing more comes of it.
-    clock.advance(10_000);
-    expect(events).toEqual([{ kind: 'layerFailed', layer: 'redis', operation: name, error }]);
-    expect(clock.waiting).toBe(0);
-  });
+  it.each(['lookup', 'put', 'invalidate', 'position'] as const)(
+    'says so once (%s) and leaves no timer',
+    async (name) => {
+      const { events, clock } = await begin(name);
+      // The one timer of all deadlines may still run; when it has, nothing more comes of it.
+      clock.advance(10_000);
+      expect(events).toEqual([{ kind: 'layerFailed', layer: 'redis', operation: name, error }]);
+      expect(clock.waiting).toBe(0);
+    },
+  );
 });
 
 describe('a store that answers', () => {
