@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, it } from '@jest/globals';
 import type { Request, RequestHandler, Response } from 'express';
 import { createMiddleware } from '../../src/http/middleware.js';
-import { manualClock } from '../fakes/manual-clock.js';
+import { FakeClock } from '../fakes/fake-clock.js';
 import { TinyReader } from '../fakes/tiny-reader.js';
 import { ask, gate, onBoth, resolvedRoute, stage } from './stage.js';
 
@@ -292,7 +292,7 @@ onBoth('bypass', (express) => {
 });
 
 it('hands on what next() throws, once, outside Express', async () => {
-  const clock = manualClock();
+  const clock = new FakeClock();
   const reader = new TinyReader(clock);
   const middleware = createMiddleware({ reader, emit: () => undefined, clock, route: resolvedRoute() });
   const calls: unknown[] = [];

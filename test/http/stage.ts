@@ -9,7 +9,7 @@ import type { Application, ErrorRequestHandler, Request, RequestHandler } from '
 import type { CacheEvent } from '../../src/contract/events.js';
 import { createMiddleware } from '../../src/http/middleware.js';
 import type { ResolvedRoute } from '../../src/http/route.js';
-import { manualClock, type ManualClock } from '../fakes/manual-clock.js';
+import { FakeClock } from '../fakes/fake-clock.js';
 import { TinyReader } from '../fakes/tiny-reader.js';
 
 type Express = typeof express;
@@ -50,7 +50,7 @@ export interface Answer {
 
 export interface Stage {
   readonly reader: TinyReader;
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   readonly events: CacheEvent[];
   readonly invalidated: { readonly tags: readonly string[]; readonly cause: string }[];
   readonly port: number;
@@ -102,7 +102,7 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
 }
 
 export async function stage(framework: Express, scene: Scene): Promise<Stage> {
-  const clock = manualClock();
+  const clock = new FakeClock();
   const reader = new TinyReader(clock);
   const events: CacheEvent[] = [];
   const invalidated: { tags: readonly string[]; cause: string }[] = [];

@@ -176,13 +176,12 @@ describe('transactions of the request itself', () => {
       // Another request is served what is committed.
     });
     expect(await load()).toBe(77);
-    await a.dataSource
-      .transaction(async (manager) => {
-        await manager.save(Grade, { id: 1, studentId: 1, score: 5 });
-        expect(await load(manager)).toBe(5);
-        throw new Error('changed my mind');
-      })
-      .catch(() => undefined);
+    const changesItsMind = a.dataSource.transaction(async (manager) => {
+      await manager.save(Grade, { id: 1, studentId: 1, score: 5 });
+      expect(await load(manager)).toBe(5);
+      throw new Error('changed my mind');
+    });
+    await expect(changesItsMind).rejects.toThrow('changed my mind');
     expect(await load()).toBe(77);
   });
 

@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import type { Lookup, PutOutcome, Store } from '../../contract/store.js';
-import { keyTag, type TagTable } from './tag-table.js';
+import { keyTag } from '../../entry/tags.js';
+import type { TagTable } from './tag-table.js';
 
 export interface MemoryStoreOptions {
   /** Bytes of all entries together, bookkeeping included. */
@@ -95,7 +96,7 @@ export class MemoryStore implements Store {
     const now = this.#clock.now();
     if (now >= slot.until) {
       this.#slots.delete(key);
-      return { outcome: 'miss', reason: now >= slot.entry.deleteAt ? 'absent' : 'expired', position };
+      return { outcome: 'miss', reason: 'expired', position };
     }
     return { outcome: 'hit', entry: slot.entry, layer: 'memory', position };
   }
