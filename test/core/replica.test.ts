@@ -144,6 +144,7 @@ describe('from when a proof counts', () => {
     client.broken = false;
     const asked = client.calls.position;
     expect(await bodyOf('lease')).toBe('memory:old');
+    await tick();
     expect(client.calls.position).toBe(asked + 1);
   });
 
