@@ -1,9 +1,9 @@
 // What every jest configuration of this project shares.
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/leak-check-environment.mjs',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
-  modulePathIgnorePatterns: ['<rootDir>/dist'],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/example-app/dist'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -6,8 +6,12 @@ import { bin, CommandFailed, root } from './run.mjs';
 
 const RESULT = join(root, '.cache/jest-result.json');
 
-/** Jest's words for a timer, socket or server that a test left open; by themselves they fail nothing. */
-const LINGERS = /did not exit one second after|failed to exit gracefully/;
+/**
+ * Jest's words before it waits for ever, when tests that ran in its own process left something open. In a worker
+ * test/support/leak-check-environment.mjs says so; Jest's other warning, "failed to exit gracefully", also appears when
+ * a worker of a busy machine takes half a second to end.
+ */
+const LINGERS = /did not exit one second after/;
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
@@ -31,7 +35,6 @@ export async function runJest(args) {
     process.stderr.write(chunk);
     if (lingers || !LINGERS.test(String(chunk))) return;
     lingers = true;
-    // It would wait for ever; its servers are on a leash and end with it.
     child.kill('SIGTERM');
   });
   const code = await new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ export type LayerName = 'memory' | 'redis';
 
 /** Why there was nothing to serve. */
 export type MissReason =
-  | 'absent' // never stored, evicted, deleted or past its deleteAt
+  | 'absent' // never stored, evicted, or gone by itself
   | 'invalidated' // a tag was invalidated after the entry's data was read
   | 'epoch' // the history that the entry refers to is gone
   | 'expired'; // past staleAt

@@ -84,8 +84,10 @@ export class Cache implements Reader {
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
     const landing = await this.#landingInTime(flight);
     if (landing === undefined) return this.#bypass(request, 'wait');
-    // Stored means compared with the truth after this reader had arrived; begun later means it read later.
-    const usable = landing.kind === 'stored' || (landing.kind === 'unproved' && arrival < flight.departure);
+    // Compared with the truth, or begun, after this reader had arrived.
+    const usable =
+      (landing.kind === 'stored' && arrival < landing.offered) ||
+      (landing.kind === 'unproved' && arrival < flight.departure);
     if (usable && (request.accept?.(landing.entry, this.#clock.now()) ?? true)) {
       return this.#serve(request, landing.entry, this.#store.name, true, started);
     }
@@ -195,6 +197,7 @@ export class Cache implements Reader {
         epoch: position.epoch,
         asOf: position.seq,
       };
+      const offered = this.#flights.arrive();
       const outcome = await this.#offer(key, entry, inherited);
       if (outcome === 'stored') {
         this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
@@ -203,7 +206,7 @@ export class Cache implements Reader {
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
-      else flight?.land({ kind: outcome === 'stored' ? 'stored' : 'unproved', entry });
+      else flight?.land(outcome === 'stored' ? { kind: 'stored', entry, offered } : { kind: 'unproved', entry });
       return outcome;
     };
 

@@ -3,8 +3,11 @@ import type { Entry } from '../contract/entry.js';
 
 /** How a computation ended, for those who waited. */
 export type Landing =
-  /** Stored: proved current after everybody who waited had arrived. */
-  | { readonly kind: 'stored'; readonly entry: Entry }
+  /**
+   * Stored, so compared with the truth after `offered`: current for everybody who had arrived by then. Not for who came
+   * later, because the store's answer may be read long after it was given, and a write may lie between.
+   */
+  | { readonly kind: 'stored'; readonly entry: Entry; readonly offered: number }
   /** Fit to be shared, but not proved: only for those who had arrived before it began. */
   | { readonly kind: 'unproved'; readonly entry: Entry }
   /** Not fit to be shared: everybody computes for himself. */

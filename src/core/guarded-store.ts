@@ -3,19 +3,20 @@ import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import type { EventSink } from '../contract/events.js';
 import type { Consistency, LayerName, Lookup, MaybePromise, PutOutcome, Store } from '../contract/store.js';
+import { Deadlines } from './deadlines.js';
 
 export class GuardedStore implements Store {
   readonly name: LayerName;
   readonly #inner: Store;
   readonly #deadlineMs: number;
-  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #emit: EventSink;
 
   constructor(inner: Store, deadlineMs: number, clock: Clock, emit: EventSink) {
     this.name = inner.name;
     this.#inner = inner;
     this.#deadlineMs = deadlineMs;
-    this.#clock = clock;
+    this.#deadlines = new Deadlines(deadlineMs, clock);
     this.#emit = emit;
   }
 
@@ -51,24 +52,28 @@ export class GuardedStore implements Store {
   }
 
   close(): MaybePromise<void> {
+    this.#deadlines.close();
     return this.#inner.close();
   }
 
-  async #inTime<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
-    let timer: { cancel(): void } | undefined;
-    try {
-      const deadline = new Promise<never>((_resolve, reject) => {
-        timer = this.#clock.after(this.#deadlineMs, () =>
-          reject(new Error(`No answer within ${this.#deadlineMs} ms.`)),
-        );
-      });
-      return await Promise.race([run(), deadline]);
-    } catch (error) {
-      this.#emit({ kind: 'layerFailed', layer: this.name, operation, error: message(error) });
-      throw error;
-    } finally {
-      timer?.cancel();
-    }
+  #inTime<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const fail = (error: unknown) => {
+        this.#emit({ kind: 'layerFailed', layer: this.name, operation, error: message(error) });
+        reject(error);
+      };
+      const over = this.#deadlines.start(() => fail(new Error(`No answer within ${this.#deadlineMs} ms.`)));
+      const failed = (error: unknown) => {
+        if (over()) fail(error);
+      };
+      try {
+        Promise.resolve(run()).then((value) => {
+          if (over()) resolve(value);
+        }, failed);
+      } catch (error) {
+        failed(error);
+      }
+    });
   }
 }
 

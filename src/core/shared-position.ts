@@ -10,8 +10,9 @@ export interface Sighting {
 }
 
 /**
- * `ask()` resolves with a position that was read *after* the call. Callers that arrive while a question is on its way
- * share the next one, so a thousand simultaneous readers cost two round trips.
+ * `ask()` resolves with a position that was read *after* the call. A question waits for the end of the turn, because
+ * under load readers arrive many to a turn; who comes while it is on its way shares the next one. So a thousand
+ * simultaneous readers cost one or two round trips.
  */
 export class SharedPosition {
   readonly #read: () => Promise<Position>;
@@ -25,20 +26,16 @@ export class SharedPosition {
   }
 
   ask(): Promise<Sighting> {
-    if (this.#running === undefined) return this.#send();
-    this.#next ??= this.#running.then(
-      () => this.#sendNext(),
-      () => this.#sendNext(),
+    const before = () => this.#running ?? new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
+    this.#next ??= before().then(
+      () => this.#send(),
+      () => this.#send(),
     );
     return this.#next;
   }
 
-  #sendNext(): Promise<Sighting> {
-    this.#next = undefined;
-    return this.#send();
-  }
-
   #send(): Promise<Sighting> {
+    this.#next = undefined;
     const sentMonotonic = this.#clock.monotonic();
     const sentWall = this.#clock.now();
     const running = this.#read().then((position) => ({ position, sentMonotonic, sentWall }));

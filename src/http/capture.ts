@@ -1,6 +1,6 @@
 // Watches one response being written: its headers, copies of its bytes, and whether it was finished.
 import type { ServerResponse } from 'node:http';
-import { byteLengthOf, copyOf, interceptHead, sendHeadFor, type Edits } from './intercept.js';
+import { byteLengthOf, copyOf, interceptHead, methodOf, sendHeadFor, type Edits } from './intercept.js';
 
 /** The body as far as it is known when the headers go out: all of it, unless the handler writes piece by piece. */
 export interface WholeBody {
@@ -33,7 +33,8 @@ export interface HeadDecision {
  * @param maxBytes copies no more than this.
  */
 export function captureResponse(res: ServerResponse, maxBytes: number, listener: Listener): void {
-  const { write: originalWrite, end: originalEnd } = res;
+  const originalWrite = methodOf(res, 'write');
+  const originalEnd = methodOf(res, 'end');
   let chunks: Buffer[] = [];
   let bytes = 0;
   let whole: WholeBody | undefined;
@@ -81,13 +82,13 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
   res.write = function write(...args: unknown[]) {
     const [chunk, encoding] = args;
     const size = byteLengthOf(chunk, encoding);
-    if (ended || size === undefined) return Reflect.apply(originalWrite, res, args) as boolean;
+    if (ended || size === undefined) return originalWrite(...args) as boolean;
     if (!res.headersSent) {
       whole = undefined;
       res.writeHead(res.statusCode);
     }
     // The copy comes after the write: what Node refuses was not sent.
-    const writable = swallowing ? true : (Reflect.apply(originalWrite, res, args) as boolean);
+    const writable = swallowing ? true : (originalWrite(...args) as boolean);
     if (swallowing) callLater(args.find((arg) => typeof arg === 'function'));
     collect(size, () => copyOf(chunk as string | Uint8Array, encoding));
     return writable;
@@ -98,7 +99,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
     const encoding = args[1];
     const size = chunk === undefined || chunk === null ? 0 : byteLengthOf(chunk, encoding);
     // A second end, or a chunk that Node will refuse: its own answer to that is the right one.
-    if (ended || size === undefined) return Reflect.apply(originalEnd, res, args) as typeof res;
+    if (ended || size === undefined) return originalEnd(...args) as typeof res;
     const last = (chunk ?? '') as string | Uint8Array;
     let body: Buffer | undefined;
     if (!res.headersSent) {
@@ -110,7 +111,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
     const alive = !res.destroyed;
     const callback = args.find((arg) => typeof arg === 'function');
     if (swallowing && callback !== undefined) res.once('finish', callback as () => void);
-    const result = Reflect.apply(originalEnd, res, swallowing ? [] : args) as typeof res;
+    const result = originalEnd(...(swallowing ? [] : args)) as typeof res;
     collect(size, () => body ?? copyOf(last, encoding));
     // RFC 9111 §3.3, RFC 9112 §8: an answer that is shorter or longer than it says is incomplete.
     if (!alive || (declared !== undefined && declared !== bytes)) abandon('incomplete');

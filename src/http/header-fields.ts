@@ -68,7 +68,7 @@ const CANONICAL = new Map([
 /**
  * What an entry keeps of the handler's fields.
  * @param without lower-case names that the handler excluded (`no-cache="X"`, RFC 9111 §5.2.2.4).
- * @param replaced values to store instead of what was sent, by lower-case name; `undefined` drops the field.
+ * @param replaced values to store instead of what the handler said, by lower-case name; `undefined` drops the field.
  */
 export function storedFields(
   said: Fields,
@@ -82,6 +82,9 @@ export function storedFields(
     if (THIS_MESSAGE_ONLY.has(key) || MADE_ANEW.has(key) || dropped.has(key)) continue;
     const kept = replaced.has(key) ? replaced.get(key) : value;
     if (kept !== undefined) stored.push([CANONICAL.get(key) ?? name, kept]);
+  }
+  for (const [key, value] of replaced) {
+    if (value !== undefined && !said.has(key)) stored.push([CANONICAL.get(key) ?? key, value]);
   }
   return stored;
 }

@@ -44,6 +44,12 @@ export class Edits {
   }
 }
 
+/** A method as it is now, own or inherited, bound to its response: what a patch calls in the end. */
+export function methodOf(res: ServerResponse, name: 'writeHead' | 'write' | 'end'): (...args: unknown[]) => unknown {
+  const method = Reflect.get(res, name) as (...args: unknown[]) => unknown;
+  return (...args) => Reflect.apply(method, res, args);
+}
+
 /**
  * Calls `prepare` once everything behind this middleware has set its headers (a hook of `on-headers` there wraps this
  * one) and before hooks in front run. `prepare` returns the status to send. It runs again if sending failed, e.g. on an
@@ -54,13 +60,13 @@ export function interceptHead(
   prepare: (edits: Edits) => number,
   failed: (error: unknown) => void,
 ): void {
-  const original = res.writeHead;
+  const original = methodOf(res, 'writeHead');
   const edits = new Edits(res);
   res.writeHead = function writeHead(...args: unknown[]) {
     const status = Number(args[0]) | 0;
     // Already sent, or no status at all: Node's own error is the right one.
     if (res.headersSent || status < 100 || status > 999) {
-      return Reflect.apply(original, res, args) as typeof res;
+      return original(...args) as typeof res;
     }
     edits.undo();
     applyArguments(res, status, args);
@@ -74,7 +80,7 @@ export function interceptHead(
     }
     // A reason phrase belongs to the status that it was written for.
     if (sent !== asked) res.statusMessage = '';
-    return Reflect.apply(original, res, [sent]) as typeof res;
+    return original(sent) as typeof res;
   } as typeof res.writeHead;
 }
 

@@ -27,7 +27,7 @@ export function answeredHere(label: CacheLabel, detail: string): Outcome {
   return { label, status: `; detail=${detail}` };
 }
 
-/** `; hit; ttl=240; detail=memory`, or collapsed where the answer was computed for another reader meanwhile (RFC 9211 §2.7). */
+/** `; hit; ttl=240; detail=memory`, or collapsed where the answer was computed for another reader meanwhile (RFC 9211 §2.6). */
 export function hit({ entry, layer, coalesced }: Turn & { next: 'serve' }, now: number): Outcome {
   const label = now >= entry.staleAt ? 'STALE' : 'HIT';
   if (coalesced) return { label, status: `; fwd=miss; collapsed; detail=${layer}` };

@@ -96,17 +96,22 @@ export function createMiddleware({
   }
 
   /** A turn that is awaited: the client may go meanwhile. */
-  function later(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Promise<Turn>): void {
-    const arrived = (known: Turn) => {
+  async function later(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Promise<Turn>): Promise<void> {
+    let known: Turn;
+    try {
+      known = await turn;
+    } catch (error) {
+      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      next();
+      return;
+    }
+    try {
       if (!res.destroyed) take(req, res, next, ask, known);
       // Nobody to compute for: whoever waits for this load computes for himself.
       else if (known.next === 'lead') known.load.decline('incomplete');
-    };
-    const failed = (error: unknown) => {
-      bypass(res, 'unavailable', 'bypass', messageOf(error));
-      next();
-    };
-    turn.then(arrived, failed).catch(next);
+    } catch (error) {
+      next(error);
+    }
   }
 
   return function reportCache(req, res, next) {
@@ -137,7 +142,7 @@ export function createMiddleware({
       next();
       return;
     }
-    if (turn instanceof Promise) later(req, res, next, step, turn);
+    if (turn instanceof Promise) void later(req, res, next, step, turn);
     else take(req, res, next, step, turn);
   };
 }

@@ -1,7 +1,7 @@
 // Answers that the cache has no part in: labelled, kept out of shared caches, otherwise the handler's own.
 import type { Response } from 'express';
 import { KEEP_NOTHING, keepPrivate, unstoredCacheControl } from './browser-policy.js';
-import { byteLengthOf, interceptHead, sendHeadFor } from './intercept.js';
+import { byteLengthOf, interceptHead, methodOf, sendHeadFor } from './intercept.js';
 import { labelHeaders, type Outcome } from './labels.js';
 import { isSendFileDefault } from './response-policy.js';
 import type { ResolvedRoute } from './route.js';
@@ -43,19 +43,19 @@ function outsideCaching(method: string): boolean {
  * once but not sent: fetch() resolves on headers, and a later `next()` must find `headersSent`.
  */
 export function holdEndFor(res: Response, invalidate: () => Promise<void>): void {
-  const original = res.end;
+  const original = methodOf(res, 'end');
   let held = false;
   res.end = function end(...args: unknown[]) {
     if (held) return res;
     const chunk = typeof args[0] === 'function' ? undefined : args[0];
     const size = chunk === undefined || chunk === null ? 0 : byteLengthOf(chunk, args[1]);
     if (size === undefined || res.statusCode < 200 || res.statusCode >= 400) {
-      return Reflect.apply(original, res, args) as typeof res;
+      return original(...args) as typeof res;
     }
     if (!res.headersSent) sendHeadFor(res, size);
     held = true;
     const release = () => {
-      Reflect.apply(original, res, args);
+      original(...args);
     };
     invalidate().then(release, release);
     return res;

@@ -1,11 +1,11 @@
 // Turns what is known of a changed row into tags, and what is not known into questions or coarse tags.
 import { kindOf, tag } from '../entry/tags.js';
 import type { EventSink } from '../contract/events.js';
-import type { ChangeKind } from './cascade-rule.js';
+import type { ChangeKind, RowChange } from './cascade-rule.js';
 import { keyColumns } from './relation-path.js';
 import { idText, isObject, LOST, type Row, type RowId, type RowVersion } from './rows.js';
-import type { CompiledRule } from './schema.js';
-import { isTag, type TagBag } from './tag-bag.js';
+import type { CompiledRule } from './compiled-rule.js';
+import { isTag, type LookupStart, type TagBag } from './tag-bag.js';
 import type { EntityMetadataLike } from './typeorm-like.js';
 
 export interface KnownChange {
@@ -31,14 +31,8 @@ export function applyRule(rule: CompiledRule, change: KnownChange, bag: TagBag, 
   }
 }
 
-function lookUp(
-  rule: CompiledRule,
-  change: KnownChange,
-  bag: TagBag,
-  from: { row?: RowId; key?: readonly unknown[] },
-): void {
-  const possible = from.row !== undefined || from.key !== undefined;
-  if (!possible || !bag.ask(rule, change.metadata, change.kind, from)) rule.coarse(bag);
+function lookUp(rule: CompiledRule, change: KnownChange, bag: TagBag, start: LookupStart | undefined): void {
+  if (!start || !bag.ask(rule, change.metadata, start)) rule.coarse(bag);
 }
 
 function addId(kind: string, value: unknown, bag: TagBag): void {
@@ -56,7 +50,7 @@ function applyPath(rule: CompiledRule & { form: 'path' }, change: KnownChange, b
     const values = columns.map((column) => row.get(column.databaseName));
     if (values.includes(LOST)) return rule.coarse(bag);
     if (values.length === 0 || values.includes(undefined))
-      lookUp(rule, change, bag, change.id ? { row: change.id } : {});
+      lookUp(rule, change, bag, change.id && { row: { id: change.id } });
     else if (values.includes(null)) continue;
     else if (first) lookUp(rule, change, bag, { key: values });
     else addId(kind, values[0], bag);
@@ -134,11 +128,10 @@ export function viewOf(metadata: EntityMetadataLike, row: Row): View {
 function runFunction(
   rule: CompiledRule & { form: 'function' },
   view: View,
-  kind: ChangeKind,
-  version: 'old' | 'new',
+  change: RowChange,
 ): readonly unknown[] | undefined {
   try {
-    const result = rule.run(view.row, { kind, version });
+    const result = rule.run(view.row, change);
     if (result instanceof Promise) {
       // Its outcome is of no use any more, but it must not end the process as an unhandled rejection.
       result.catch(() => undefined);
@@ -183,26 +176,28 @@ function applyFunction(
 ): void {
   for (const { row, version } of change.versions) {
     const view = viewOf(change.metadata, row);
-    const tags = runFunction(rule, view, change.kind, version);
+    const tags = runFunction(rule, view, { kind: change.kind, version });
     if (tags && !view.incomplete()) addTags(rule, tags, bag, emit);
     else if ([...row.values()].includes(LOST)) rule.coarse(bag);
-    else lookUp(rule, change, bag, change.id ? { row: change.id } : {});
+    else {
+      const told = { kind: change.kind, version };
+      lookUp(rule, change, bag, change.id && { row: { id: change.id, known: row, change: told } });
+    }
   }
 }
 
-/** Runs a function rule on a row that was loaded completely. */
+/** Runs a function rule again, on a row that was loaded completely. */
 export function applyLoaded(
   rule: CompiledRule & { form: 'function' },
   metadata: EntityMetadataLike,
   row: Row,
-  kind: ChangeKind,
+  change: RowChange,
   bag: TagBag,
   emit: EventSink,
 ): void {
   const view = viewOf(metadata, row);
-  const tags = runFunction(rule, view, kind, kind === 'unlink' || kind === 'remove' ? 'old' : 'new');
-  // Still incomplete: the rule reads behind a relation, where only the key is known.
-  if (!tags) throw new TypeError('the rule reads more than the row holds; use a path for what lies behind a relation');
-  if (view.incomplete()) throw new TypeError('the rule reads what lies behind a relation; use a path for that');
+  const tags = runFunction(rule, view, change);
+  if (!tags || view.incomplete())
+    throw new TypeError('the rule reads what lies behind a relation, where only the key is known; use a path for that');
   addTags(rule, tags, bag, emit);
 }

@@ -1,29 +1,14 @@
 // One DataSource's tables and the host's rules on them: which tags a write to a table can mean.
 import { ReportCacheError } from '../contract/errors.js';
 import { tableTag } from '../entry/tags.js';
+import type { CoarseTags, CompiledRule } from './compiled-rule.js';
 import { entityName, type EntityLike, type Rule } from './cascade-rule.js';
-import { resolvePath, type ResolvedPath } from './relation-path.js';
+import { resolvePath } from './relation-path.js';
 import type { Verb } from './statement.js';
 import type { TagBag } from './tag-bag.js';
-import type { EntityMetadataLike, ForeignKeyLike } from './typeorm-like.js';
-
-interface Common {
-  /** For events. */
-  readonly entity: string;
-  /** Adds what the rule could mean for any row. */
-  coarse(bag: TagBag): void;
-}
-
-export type CompiledRule = Common &
-  (
-    | { readonly form: 'path'; readonly kind: string; readonly path: ResolvedPath }
-    | {
-        readonly form: 'function';
-        readonly run: (row: object, change: { kind: Change; version: 'old' | 'new' }) => unknown;
-        readonly kinds: Set<string> | undefined;
-      }
-  );
-type Change = 'insert' | 'update' | 'remove' | 'softRemove' | 'recover' | 'link' | 'unlink';
+import type { EntityMetadataLike } from './typeorm-like.js';
+import type { Catalogue } from './catalogue.js';
+import { ForeignKeys, type ForeignKey } from './foreign-keys.js';
 
 /** The two entities whose many-to-many relation a junction table keeps, with their keys inside it. */
 export interface JunctionSide {
@@ -31,8 +16,6 @@ export interface JunctionSide {
   /** Junction column for each primary column of the entity; undefined when the junction refers to something else. */
   readonly columns: readonly string[] | undefined;
 }
-
-const DESTRUCTIVE = ['CASCADE', 'SET NULL', 'SET DEFAULT'];
 
 function isSameEntity(metadata: EntityMetadataLike, entity: EntityLike<unknown>): boolean {
   if (typeof entity === 'function') return metadata.target === entity;
@@ -48,27 +31,51 @@ function mayShareRows(a: EntityMetadataLike, b: EntityMetadataLike): boolean {
   return above(a, b) || above(b, a);
 }
 
+function foreignKeyOf(key: EntityMetadataLike['foreignKeys'][number]): ForeignKey {
+  return {
+    from: Schema.key(key.entityMetadata),
+    to: Schema.key(key.referencedEntityMetadata),
+    onDelete: key.onDelete,
+    onUpdate: key.onUpdate,
+    referencedColumns: key.referencedColumns.map((column) => column.databaseName),
+  };
+}
+
+function ownersOf(junction: EntityMetadataLike): JunctionSide[] {
+  return [junction.ownerColumns, junction.inverseColumns].flatMap((columns): JunctionSide[] => {
+    const owner = columns[0]?.referencedColumn?.entityMetadata;
+    if (!owner) return [];
+    const keys = owner.primaryColumns.map(
+      (primary) => columns.find((column) => column.referencedColumn === primary)?.databaseName,
+    );
+    const complete = keys.every((key): key is string => key !== undefined);
+    return [{ metadata: owner, columns: complete ? keys : undefined }];
+  });
+}
+
 export class Schema {
   readonly #tables = new Map<string, EntityMetadataLike[]>();
   readonly #rules = new Map<EntityMetadataLike, CompiledRule[]>();
-  readonly #referencing = new Map<string, ForeignKeyLike[]>();
+  readonly #foreignKeys: ForeignKeys;
   readonly #compiled = new WeakMap<EntityMetadataLike, readonly CompiledRule[]>();
   readonly #junctions = new WeakMap<EntityMetadataLike, readonly JunctionSide[]>();
 
-  /** @param adviseKinds called when a function rule without declared kinds forces everything to go. */
+  /**
+   * @param adviseKinds called when a function rule without declared kinds forces everything to go.
+   * @param catalogue what the database adds to the entities' own account of it.
+   */
   constructor(
     metadatas: readonly EntityMetadataLike[],
     rules: readonly Rule[],
     private readonly adviseKinds: (entity: string) => void,
+    private readonly catalogue?: Catalogue,
   ) {
     for (const metadata of metadatas) {
       const key = Schema.key(metadata);
       this.#tables.set(key, [...(this.#tables.get(key) ?? []), metadata]);
-      for (const foreignKey of metadata.foreignKeys) {
-        const to = Schema.key(foreignKey.referencedEntityMetadata);
-        this.#referencing.set(to, [...(this.#referencing.get(to) ?? []), foreignKey]);
-      }
     }
+    const declared = metadatas.flatMap((metadata) => metadata.foreignKeys.map(foreignKeyOf));
+    this.#foreignKeys = new ForeignKeys([...declared, ...(catalogue?.foreignKeys ?? [])]);
     for (const rule of rules) this.add(rule);
   }
 
@@ -115,7 +122,7 @@ export class Schema {
       return { form: 'path', entity: metadata.name, kind, path, coarse: (bag) => bag.addWhole(kind) };
     }
     const { kinds, run } = rule;
-    const coarse = (bag: TagBag): void => {
+    const coarse = (bag: CoarseTags): void => {
       if (kinds) for (const kind of kinds) bag.addWhole(kind);
       else {
         bag.addEverything();
@@ -138,19 +145,8 @@ export class Schema {
   sidesOf(metadata: EntityMetadataLike): readonly JunctionSide[] {
     let sides = this.#junctions.get(metadata);
     if (!sides) {
-      sides = metadata.isJunction
-        ? [metadata.ownerColumns, metadata.inverseColumns].flatMap((columns): JunctionSide[] => {
-            const owner = columns[0]?.referencedColumn?.entityMetadata;
-            if (!owner) return [];
-            const keys = owner.primaryColumns.map(
-              (primary) => columns.find((column) => column.referencedColumn === primary)?.databaseName,
-            );
-            const complete = keys.every((key): key is string => key !== undefined);
-            return [{ metadata: owner, columns: complete ? keys : undefined }];
-          })
-        : metadata.isClosureJunction && metadata.parentClosureEntityMetadata
-          ? [{ metadata: metadata.parentClosureEntityMetadata, columns: undefined }]
-          : [];
+      const closure = metadata.isClosureJunction ? metadata.parentClosureEntityMetadata : undefined;
+      sides = closure ? [{ metadata: closure, columns: undefined }] : metadata.isJunction ? ownersOf(metadata) : [];
       this.#junctions.set(metadata, sides);
     }
     return sides;
@@ -168,59 +164,32 @@ export class Schema {
 
   /** Some rows of the table changed, unknown which. */
   addCoarse(table: string, verb: Verb, bag: TagBag, cascade = false): void {
-    for (const key of this.#reach(table.toLowerCase(), verb, cascade)) {
-      for (const metadata of this.entitiesOf(key)) {
-        this.addTableTags(metadata, bag);
-        for (const rule of this.rulesOf(metadata)) rule.coarse(bag);
-        for (const side of this.sidesOf(metadata)) for (const rule of this.rulesOf(side.metadata)) rule.coarse(bag);
-      }
+    const key = table.toLowerCase();
+    this.#addWholly(key, bag);
+    for (const reached of this.#foreignKeys.reach(key, verb, cascade)) this.#addWholly(reached, bag);
+  }
+
+  /** What the database itself changes after a write to known rows. */
+  addReach(metadata: EntityMetadataLike, verb: Verb, bag: TagBag, except?: ReadonlySet<string>): void {
+    for (const key of this.#foreignKeys.reach(Schema.key(metadata), verb, false, except)) this.#addWholly(key, bag);
+  }
+
+  #addWholly(key: string, bag: TagBag): void {
+    if (this.catalogue?.views.has(key)) return bag.addEverything();
+    const entities = this.entitiesOf(key);
+    if (entities.length === 0) bag.add(tableTag(key));
+    for (const metadata of entities) {
+      if (metadata.tableType === 'view') return bag.addEverything();
+      this.addTableTags(metadata, bag);
+      for (const rule of this.rulesOf(metadata)) rule.coarse(bag);
+      for (const side of this.sidesOf(metadata)) for (const rule of this.rulesOf(side.metadata)) rule.coarse(bag);
     }
+    // Rows of a partition are rows of its table.
+    for (const parent of this.catalogue?.parents.get(key) ?? []) this.#addWholly(parent, bag);
   }
 
-  /**
-   * The tables that the database itself changes after a write, by foreign keys.
-   * @param except tables whose changes the ORM announces row by row.
-   */
-  addReach(metadata: EntityMetadataLike, verb: Verb, bag: TagBag, except: ReadonlySet<string> = new Set()): void {
-    const own = Schema.key(metadata);
-    for (const key of this.#reach(own, verb, false, except)) if (key !== own) this.addCoarse(key, 'update', bag);
-    // A table that refers to itself loses rows nobody announced.
-    const selfish = this.#referencing.get(own)?.some((fk) => fk.entityMetadata === metadata && this.#acts(fk, verb));
-    if (selfish) this.addCoarse(own, 'update', bag);
-  }
-
-  #acts(foreignKey: ForeignKeyLike, verb: Verb): boolean {
-    const action = verb === 'delete' ? foreignKey.onDelete : verb === 'update' ? foreignKey.onUpdate : undefined;
-    return action !== undefined && DESTRUCTIVE.includes(action);
-  }
-
-  #reach(table: string, verb: Verb, cascade: boolean, except: ReadonlySet<string> = new Set()): Set<string> {
-    const reached = new Set<string>([table]);
-    const todo: [string, Verb][] = [[table, verb]];
-    const seen = new Set<string>();
-    for (let next = todo.pop(); next; next = todo.pop()) {
-      const [here, how] = next;
-      if (seen.has(`${how} ${here}`)) continue;
-      seen.add(`${how} ${here}`);
-      for (const foreignKey of this.#referencing.get(here) ?? []) {
-        const there = Schema.key(foreignKey.entityMetadata);
-        if (except.has(there)) continue;
-        const truncates = how === 'truncate' && cascade;
-        if (!truncates && !this.#acts(foreignKey, how)) continue;
-        reached.add(there);
-        const deletes = how === 'delete' && foreignKey.onDelete === 'CASCADE';
-        todo.push([there, truncates ? 'truncate' : deletes ? 'delete' : 'update']);
-      }
-    }
-    return reached;
-  }
-
-  /** Whether a referenced column is among those that an update changed; an unknown set counts as yes. */
-  changesReferenced(metadata: EntityMetadataLike, columns: ReadonlySet<string> | undefined): boolean {
-    const foreignKeys = this.#referencing.get(Schema.key(metadata)) ?? [];
-    return foreignKeys.some(
-      (fk) =>
-        this.#acts(fk, 'update') && (!columns || fk.referencedColumns.some((one) => columns.has(one.databaseName))),
-    );
+  /** Whether an update of these columns is passed on by foreign keys; unknown columns count as all. */
+  passesOn(metadata: EntityMetadataLike, columns: ReadonlySet<string> | undefined): boolean {
+    return this.#foreignKeys.passesOn(Schema.key(metadata), columns);
   }
 }

@@ -1,21 +1,38 @@
 // What a pending write will invalidate: tags, whole kinds, everything, and questions still to be asked of the database.
 import { EVERYTHING, kindOf, wholeKind, type Tag } from '../entry/tags.js';
-import type { CompiledRule } from './schema.js';
+import type { CompiledRule } from './compiled-rule.js';
 import type { EntityMetadataLike } from './typeorm-like.js';
-import type { RowId } from './rows.js';
+import type { RowChange } from './cascade-rule.js';
+import type { Row, RowId } from './rows.js';
 
 /** More ids of one kind than this in one flush become the whole kind. */
 const MOST_IDS = 64;
 /** More starting rows of one rule than this are not looked up: the answer would be the whole kind anyway. */
 const MOST_STARTS = 500;
 
+/** A row to begin a look-up from. */
+export interface RowStart {
+  readonly id: RowId;
+  /** What a function rule already knew of the row; it goes before what is loaded, which may be newer. */
+  readonly known?: Row;
+  readonly change?: RowChange;
+}
+
 /** Rows from which a rule has to be followed in the database. */
 export interface Lookup {
   readonly metadata: EntityMetadataLike;
-  readonly rows: Map<string, RowId>;
+  readonly rows: Map<string, RowStart>;
+  /** Foreign key values of a path's first relation. */
   readonly keys: Map<string, readonly unknown[]>;
-  /** Which kind of change to tell a function rule. */
-  change: 'link' | 'unlink' | 'insert' | 'update' | 'remove' | 'softRemove' | 'recover';
+}
+
+export type LookupStart = { readonly row: RowStart } | { readonly key: readonly unknown[] };
+
+const textOf = (values: readonly unknown[]): string => JSON.stringify(values.map(String));
+
+function startKey({ id, known, change }: RowStart): string {
+  const parts = known ? [...known].map(([name, value]) => textOf([name, value])) : [];
+  return textOf([...id, ...parts, change?.version]);
 }
 
 const TAG = /^[A-Za-z][A-Za-z0-9_-]{0,63}:(?:\*|[A-Za-z0-9._%~-]+)$/;
@@ -68,22 +85,15 @@ export class TagBag {
   }
 
   /** Remembers to follow `rule` from a row or from foreign key values. False: too many, use the rule's coarse tags. */
-  ask(
-    rule: CompiledRule,
-    metadata: EntityMetadataLike,
-    change: Lookup['change'],
-    from: { readonly row?: RowId; readonly key?: readonly unknown[] },
-  ): boolean {
+  ask(rule: CompiledRule, metadata: EntityMetadataLike, start: LookupStart): boolean {
     if (this.#everything) return true;
     let lookup = this.#lookups.get(rule);
     if (!lookup) {
-      lookup = { metadata, rows: new Map(), keys: new Map(), change };
+      lookup = { metadata, rows: new Map(), keys: new Map() };
       this.#lookups.set(rule, lookup);
     }
-    lookup.change = change;
-    const text = (values: readonly unknown[]): string => JSON.stringify(values.map(String));
-    if (from.row) lookup.rows.set(text(from.row), from.row);
-    if (from.key) lookup.keys.set(text(from.key), from.key);
+    if ('row' in start) lookup.rows.set(startKey(start.row), start.row);
+    else lookup.keys.set(textOf(start.key), start.key);
     if (lookup.rows.size + lookup.keys.size <= MOST_STARTS) return true;
     this.#lookups.delete(rule);
     return false;
@@ -101,11 +111,10 @@ export class TagBag {
       if (tags === undefined) this.addWhole(kind);
       else for (const tag of tags) this.add(tag);
     }
-    for (const [rule, lookup] of other.#lookups) {
-      for (const row of lookup.rows.values())
-        if (!this.ask(rule, lookup.metadata, lookup.change, { row })) rule.coarse(this);
-      for (const key of lookup.keys.values())
-        if (!this.ask(rule, lookup.metadata, lookup.change, { key })) rule.coarse(this);
+    for (const [rule, { metadata, rows, keys }] of other.#lookups) {
+      const starts: LookupStart[] = [...rows.values()].map((row) => ({ row }));
+      for (const key of keys.values()) starts.push({ key });
+      if (!starts.every((start) => this.ask(rule, metadata, start))) rule.coarse(this);
     }
   }
 

@@ -89,13 +89,23 @@ describe('strict', () => {
     expect(await bodyOf(reader.store, 'strict')).toBe('memory:new');
   });
 
-  it('many simultaneous readers share the question: one that runs and one for all who came later', async () => {
+  it('many simultaneous readers share one question; who comes while it runs shares the next', async () => {
     const { store, client } = processOn(hub);
     await fill(store);
     const before = client.calls.position;
     const answers = await Promise.all(Array.from({ length: 1000 }, () => bodyOf(store, 'strict')));
     expect(new Set(answers)).toEqual(new Set(['memory:old']));
+    expect(client.calls.position - before).toBe(1);
+
+    const gate = client.holdPositions();
+    const early = bodyOf(store, 'strict');
+    await gate.answered;
+    const late = Array.from({ length: 1000 }, () => bodyOf(store, 'strict'));
+    await new Promise(setImmediate);
     expect(client.calls.position - before).toBe(2);
+    gate.open();
+    expect(new Set([await early, ...(await Promise.all(late))])).toEqual(new Set(['memory:old']));
+    expect(client.calls.position - before).toBe(3);
   });
 
   it('a question that was sent before the reader arrived does not count for him', async () => {
@@ -198,6 +208,7 @@ describe('lease', () => {
     clock.advance(100);
     await bodyOf(store, 'lease');
     await bodyOf(store, 'lease');
+    await new Promise(setImmediate);
     expect(client.calls.position).toBe(asked + 1);
     clock.advance(200);
     expect(await bodyOf(store, 'lease')).toBe('memory:old');

@@ -25,7 +25,7 @@ describe('parseCacheControl (RFC 9111 §5.2)', () => {
   });
 
   const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,9}$/);
-  const value = fc.string({ unit: fc.constantFrom(...'ab0 ,="\\;-'), maxLength: 8 });
+  const value = fc.string({ unit: fc.constantFrom(...Array.from('ab0 ,="\\;-')), maxLength: 8 });
   const directive = fc.record({ name, value }, { requiredKeys: ['name'] });
 
   it('reads back what it prints', () => {
@@ -49,7 +49,7 @@ describe('parseCacheControl (RFC 9111 §5.2)', () => {
   it('never throws', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('"', '\\', ',', '=', ' ', 'a', '0') }), (line) => {
-        parseCacheControl(line);
+        expect(parseCacheControl(line).every(({ name }) => name !== '')).toBe(true);
       }),
       { numRuns: 500 },
     );

@@ -88,6 +88,19 @@ onBoth('a hit', (express) => {
     expect(head.headers['x-cache']).toBe('HIT');
   });
 
+  it('writes no body where none belongs, as strict servers demand', async () => {
+    const s = await stage(express, {
+      server: { rejectNonStandardBodyWrites: true },
+      handler: (_req, res) => void res.json({ a: 1 }),
+    });
+    const { headers } = await s.ask();
+    expect((await s.ask({ method: 'HEAD' })).headers['x-cache']).toBe('HIT');
+    const match = { 'If-None-Match': headers.etag ?? '' };
+    expect((await s.ask({ headers: match })).headers['x-cache']).toBe('HIT');
+    s.reader.invalidate();
+    expect((await s.ask({ headers: match })).status).toBe(304);
+  });
+
   it('keeps a 204 without Content-Length, where the route stores it (RFC 9110 §8.6)', async () => {
     const s = await stage(express, {
       route: { storeStatuses: new Set([200, 204]) },

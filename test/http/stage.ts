@@ -4,14 +4,15 @@ import http from 'node:http';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe } from '@jest/globals';
+import type express from 'express';
 import type { Application, ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { createMiddleware } from '../../src/http/middleware.js';
 import type { ResolvedRoute } from '../../src/http/route.js';
-import { manualClock, type ManualClock } from '../fakes/manual-clock.js';
+import { FakeClock } from '../fakes/fake-clock.js';
 import { TinyReader } from '../fakes/tiny-reader.js';
 
-type Express = typeof import('express');
+type Express = typeof express;
 const require = createRequire(import.meta.url);
 
 export const EXPRESSES: readonly (readonly [string, Express])[] = [
@@ -21,7 +22,9 @@ export const EXPRESSES: readonly (readonly [string, Express])[] = [
 
 /** Runs the same tests on both. */
 export function onBoth(name: string, tests: (express: Express, version: string) => void): void {
-  describe.each(EXPRESSES)(`${name} (%s)`, (version, express) => tests(express, version));
+  describe.each(EXPRESSES)(`${name} (%s)`, (version, each) => {
+    tests(each, version);
+  });
 }
 
 export interface Scene {
@@ -32,6 +35,7 @@ export interface Scene {
   readonly handler: RequestHandler;
   readonly onError?: ErrorRequestHandler;
   readonly settings?: (app: Application) => void;
+  readonly server?: http.ServerOptions;
 }
 
 export interface Answer {
@@ -46,7 +50,7 @@ export interface Answer {
 
 export interface Stage {
   readonly reader: TinyReader;
-  readonly clock: ManualClock;
+  readonly clock: FakeClock;
   readonly events: CacheEvent[];
   readonly invalidated: { readonly tags: readonly string[]; readonly cause: string }[];
   readonly port: number;
@@ -97,8 +101,8 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
   };
 }
 
-export async function stage(express: Express, scene: Scene): Promise<Stage> {
-  const clock = manualClock();
+export async function stage(framework: Express, scene: Scene): Promise<Stage> {
+  const clock = new FakeClock();
   const reader = new TinyReader(clock);
   const events: CacheEvent[] = [];
   const invalidated: { tags: readonly string[]; cause: string }[] = [];
@@ -108,7 +112,7 @@ export async function stage(express: Express, scene: Scene): Promise<Stage> {
     },
     ...scene.route,
   });
-  const app = express();
+  const app = framework();
   scene.settings?.(app);
   let runs = 0;
   for (const middleware of scene.front ?? []) app.use(middleware);
@@ -122,7 +126,7 @@ export async function stage(express: Express, scene: Scene): Promise<Stage> {
     },
   );
   if (scene.onError) app.use(scene.onError);
-  const server = http.createServer(app);
+  const server = http.createServer(scene.server ?? {}, app);
   open.add(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
   const { port } = server.address() as AddressInfo;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import express5, { type RequestHandler, type Response } from 'express';
 import { onBoth, stage } from './stage.js';
 
@@ -109,6 +110,8 @@ onBoth('stored whole and replayed byte for byte', (express) => {
     // The client of a miss sees what it would see without the cache.
     expect([miss.status, miss.message]).toEqual([bare.status, bare.message]);
     expect(miss.headers['content-type']).toBe(bare.headers['content-type']);
+    expect(miss.headers['content-length']).toBe(bare.headers['content-length']);
+    expect(miss.headers['transfer-encoding']).toBe(bare.headers['transfer-encoding']);
     const values = ({ rawHeaders }: { rawHeaders: readonly string[] }) =>
       rawHeaders.filter((_, i) => rawHeaders[i - 1] === 'X-A');
     expect(values(miss)).toEqual(
@@ -119,6 +122,40 @@ onBoth('stored whole and replayed byte for byte', (express) => {
     const again = await s.ask({ headers: { 'If-None-Match': hit.headers.etag ?? '' } });
     expect([again.status, again.body.length]).toEqual([304, 0]);
   });
+
+  it('any sequence of writes', async () => {
+    const piece = fc.oneof(
+      fc.string({ unit: 'binary' }).map((text) => ({ text, as: 'utf8' as const })),
+      fc.base64String().map((text) => ({ text, as: 'base64' as const })),
+      fc.uint8Array().map((bytes) => ({ text: Buffer.from(bytes).toString('hex'), as: 'hex' as const })),
+      fc.uint8Array().map((bytes) => ({ text: Buffer.from(bytes).toString('latin1'), as: 'latin1' as const })),
+    );
+    let pieces: readonly { text: string; as: BufferEncoding }[] = [];
+    let lastWithEnd = false;
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        const last = lastWithEnd ? pieces.at(-1) : undefined;
+        for (const one of last === undefined ? pieces : pieces.slice(0, -1)) res.write(one.text, one.as);
+        if (last === undefined) res.end();
+        else res.end(last.text, last.as);
+      },
+    });
+    let path = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 5 }), fc.boolean(), async (given, withEnd) => {
+        pieces = given;
+        lastWithEnd = withEnd;
+        path += 1;
+        const expected = Buffer.concat(given.map(({ text, as }) => Buffer.from(text, as)));
+        const miss = await s.ask({ path: `/report?${path}` });
+        const hit = await s.ask({ path: `/report?${path}` });
+        expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
+        expect(miss.body.equals(expected)).toBe(true);
+        expect(hit.body.equals(expected)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
 
   it('sendFile and download: their `public, max-age=0` is nobody’s wish, and no ranges are offered', async () => {
     const s = await stage(express, { handler: (_req, res) => res.sendFile(file) });
@@ -219,6 +256,31 @@ onBoth('stored whole and replayed byte for byte', (express) => {
     expect((await s.ask()).text).toBe('fine');
     expect(thrown).toEqual(['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE', 'ERR_STREAM_WRITE_AFTER_END']);
     expect((await s.ask()).text).toBe('fine');
+  });
+
+  it('leaves writes after the end of a swallowed body to Node, too', async () => {
+    const errors: unknown[] = [];
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        res.once('error', (error: NodeJS.ErrnoException) => errors.push(error.code));
+        res.set('ETag', '"one"').end('fine');
+        res.write('late');
+      },
+    });
+    expect((await s.ask({ headers: { 'If-None-Match': '"one"' } })).status).toBe(304);
+    expect(errors).toEqual(['ERR_STREAM_WRITE_AFTER_END']);
+    expect((await s.ask()).text).toBe('fine');
+  });
+
+  it('gives a 304 its own reason phrase', async () => {
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        res.statusMessage = 'Fine';
+        res.set('ETag', '"one"').json(1);
+      },
+    });
+    const answer = await s.ask({ headers: { 'If-None-Match': '"one"' } });
+    expect([answer.status, answer.message]).toEqual([304, 'Not Modified']);
   });
 
   it('tries again after headers that Node refuses', async () => {

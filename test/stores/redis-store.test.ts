@@ -1,5 +1,6 @@
 // The Redis store: the conformance suite on a real server, and what only Redis can do to it.
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RedisStore } from '../../src/stores/redis/redis-store.js';
@@ -40,7 +41,12 @@ afterAll(async () => {
     const keys = await keysOf(namespace);
     if (keys.length > 0) await shared.unlink(...keys);
   }
-  for (const client of clients) if (client.status !== 'end') await client.quit();
+  for (const client of clients) {
+    if (client.status === 'end') continue;
+    const ended = once(client, 'end');
+    client.disconnect();
+    await ended;
+  }
 });
 
 storeSuite({ describe, it }, 'redis', async () => {
@@ -57,6 +63,23 @@ describe('redis store', () => {
     expect(() => new RedisStore({} as never, { namespace: 'n', version: '1', maxTags: 10 }, new FakeClock())).toThrow(
       /ERC_REDIS/,
     );
+  });
+
+  it('many keys of one turn: each gets its own verdict, one round trip for all', async () => {
+    const { store, clock, client, namespace } = create();
+    const before = await store.position();
+    await store.put('hit', makeEntry(before, clock.now(), { tags: ['student:1'] }));
+    await store.put('invalidated', makeEntry(before, clock.now(), { tags: ['student:2'] }));
+    await store.put('odd', makeEntry(before, clock.now()));
+    await store.invalidate(['student:2']);
+    await client.set(`{${namespace}}:e:1.1:odd`, 'a key of another type');
+    const [hit, invalidated, absent, odd] = await Promise.allSettled(
+      ['hit', 'invalidated', 'absent', 'odd'].map((key) => store.lookup(key)),
+    );
+    expect(hit).toMatchObject({ value: { outcome: 'hit', position: { seq: before.seq + 1 } } });
+    expect(invalidated).toMatchObject({ value: { outcome: 'miss', reason: 'invalidated' } });
+    expect(absent).toMatchObject({ value: { outcome: 'miss', reason: 'absent' } });
+    expect(odd).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('WRONGTYPE') } });
   });
 
   it('FAULT 12 the tag table is deleted: a new epoch, everything cold, a put on its way is refused', async () => {
@@ -180,7 +203,28 @@ describe('redis store', () => {
     const { epoch, seq } = await writer.store.position();
     await until(seen + 3);
     expect(pushes.at(-1)).toEqual([epoch, seq, []]);
-    reader.store.close();
+    await reader.store.close();
+  });
+
+  it('hears pushes although its first subscription was given up, as ioredis does while the server is away', async () => {
+    const subscriber = shared.duplicate();
+    const subscribe = subscriber.subscribe.bind(subscriber);
+    let attempts = 0;
+    const rejectingFirst = (...channels: string[]): Promise<unknown> => {
+      attempts += 1;
+      return attempts === 1
+        ? Promise.reject(new Error('Reached the max retries per request limit'))
+        : subscribe(...channels);
+    };
+    const { store } = create({
+      client: Object.assign(Object.create(shared) as Redis, { duplicate: () => subscriber }),
+    });
+    Object.assign(subscriber, { subscribe: rejectingFirst });
+    let heard = false;
+    store.listen({ push: () => (heard = true), lost: () => undefined });
+    for (let turn = 0; !heard && turn < 2000; turn += 1) await store.invalidate(['student:1']);
+    await store.close();
+    expect(heard).toBe(true);
   });
 
   it('throws at once when the connection is not usable, instead of queueing', async () => {

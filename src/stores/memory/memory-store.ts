@@ -95,7 +95,7 @@ export class MemoryStore implements Store {
     const now = this.#clock.now();
     if (now >= slot.until) {
       this.#slots.delete(key);
-      return { outcome: 'miss', reason: now >= slot.entry.deleteAt ? 'absent' : 'expired', position };
+      return { outcome: 'miss', reason: 'expired', position };
     }
     return { outcome: 'hit', entry: slot.entry, layer: 'memory', position };
   }

@@ -11,6 +11,7 @@ import { BUMP } from './lua/bump.js';
 import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { PUT } from './lua/put.js';
+import { LookUpBatch } from './look-up-batch.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
 import type { RedisLike, SubscriberLike } from '../../contract/redis-like.js';
 
@@ -46,6 +47,7 @@ export class RedisStore implements Store, Backplane {
   readonly #keys: RedisKeys;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
+  readonly #lookUps: LookUpBatch;
   #subscriber: SubscriberLike | undefined;
 
   /** @throws ERC_REDIS for something that is no ioredis client. */
@@ -61,27 +63,12 @@ export class RedisStore implements Store, Backplane {
     this.#options = options;
     this.#clock = clock;
     this.#keys = redisKeys(options.namespace, options.version, client.options?.keyPrefix ?? '');
+    this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
   }
 
-  /** One round trip: CHECK, then the fields of what it left standing. Bodies do not pass through Lua, which is slow. */
   async lookup(key: string): Promise<Lookup> {
     this.#assertUsable();
-    const entryKey = this.#keys.entry(key);
-    const args = [2, this.#keys.table, entryKey, spareEpoch(), this.#keys.channel, keyTag(key)];
-    let [checked, fetched] = await this.#pipelined('evalsha', SCRIPTS.check.sha, args, entryKey);
-    if (isNoScript(checked[0])) [checked, fetched] = await this.#pipelined('eval', SCRIPTS.check.lua, args, entryKey);
-    if (checked[0]) throw checked[0];
-    if (fetched[0]) throw fetched[0];
-    const [epoch, seq, code] = checked[1] as Reply;
-    const position = { epoch, seq };
-    if (code !== 'hit') return { outcome: 'miss', reason: code as MissReason, position };
-    const [guard, header, body] = fetched[1] as (Buffer | null)[];
-    // Evicted, or replaced under another epoch, between the two commands.
-    if (!guard || !header || !body) return { outcome: 'miss', reason: 'absent', position };
-    const entry = decodeOrUndefined(guard, header, body);
-    if (entry === undefined || entry.epoch !== epoch) return { outcome: 'miss', reason: 'absent', position };
-    if (this.#clock.now() >= entry.staleAt) return { outcome: 'miss', reason: 'expired', position };
-    return { outcome: 'hit', entry, layer: 'redis', position };
+    return this.#lookUps.lookUp(key);
   }
 
   async put(key: string, entry: Entry, inherited: readonly Dependency[] = []): Promise<PutOutcome> {
@@ -128,29 +115,66 @@ export class RedisStore implements Store, Backplane {
     subscriber.on('close', () => listener.lost());
     // Without a listener ioredis prints; the reconnect is its own business and `close` has already been told.
     subscriber.on('error', () => listener.lost());
-    // ioredis subscribes again after every reconnect; if this first one fails for good, every read asks Redis anyway.
-    subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
+    // ioredis renews a subscription after a reconnect only if it was in force before; this one may have been given up.
+    const subscribe = () => {
+      subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
+    };
+    subscriber.on('ready', subscribe);
+    subscribe();
   }
 
   /** Memory belongs to the layer in front. */
   evict(): void {}
 
-  close(): void {
-    this.#subscriber?.disconnect();
+  /** Resolves once the connection for pushes is closed, as far as it was open. */
+  async close(): Promise<void> {
+    const subscriber = this.#subscriber;
+    if (subscriber === undefined) return;
+    const closed = new Promise<void>((resolve) => {
+      if (subscriber.status === 'ready') subscriber.on('end', () => resolve());
+      else resolve();
+    });
+    subscriber.disconnect();
+    await closed;
   }
 
   #assertUsable(): void {
     if (!USABLE.has(this.#client.status)) throw new Error(`Redis connection is ${this.#client.status}.`);
   }
 
-  async #pipelined(command: string, scriptText: string, args: (string | number)[], entryKey: string) {
+  /** One round trip: CHECK, then the fields of what it left standing. Bodies do not pass through Lua, which is slow. */
+  async #lookUpAll(keys: readonly string[]): Promise<(Lookup | Error)[]> {
+    const entryKeys = keys.map((key) => this.#keys.entry(key));
+    const names = [this.#keys.table, ...entryKeys];
+    const args = [names.length, ...names, spareEpoch(), this.#keys.channel, ...keys.map(keyTag)];
+    let [checked, ...fetched] = await this.#pipelined('evalsha', SCRIPTS.check.sha, args, entryKeys);
+    if (isNoScript(checked?.[0]))
+      [checked, ...fetched] = await this.#pipelined('eval', SCRIPTS.check.lua, args, entryKeys);
+    if (!checked) throw new Error('Redis answered a pipeline with nothing.');
+    if (checked[0]) throw checked[0];
+    const [epoch, seq, ...codes] = checked[1] as [epoch: string, seq: number, ...codes: string[]];
+    const position = { epoch, seq };
+    return fetched.map(([error, fields], index) => {
+      if (error !== null) return error;
+      const code = codes[index];
+      if (code !== 'hit') return { outcome: 'miss', reason: code as MissReason, position };
+      return this.#found(fields as (Buffer | null)[], position);
+    });
+  }
+
+  #found([guard, header, body]: (Buffer | null)[], position: Position): Lookup {
+    // Evicted, or replaced under another epoch, between the two commands.
+    const entry = guard && header && body ? decodeOrUndefined(guard, header, body) : undefined;
+    if (entry === undefined || entry.epoch !== position.epoch) return { outcome: 'miss', reason: 'absent', position };
+    if (this.#clock.now() >= entry.staleAt) return { outcome: 'miss', reason: 'expired', position };
+    return { outcome: 'hit', entry, layer: 'redis', position };
+  }
+
+  async #pipelined(command: string, scriptText: string, args: (string | number)[], entryKeys: readonly string[]) {
     const pipeline = this.#client.pipeline();
     pipeline.call(command, scriptText, ...args);
-    pipeline.hmgetBuffer(entryKey, 'g', 'h', 'b');
-    const replies = await pipeline.exec();
-    const [checked, fetched] = replies ?? [];
-    if (!checked || !fetched) throw new Error('Redis answered a pipeline with nothing.');
-    return [checked, fetched] as const;
+    for (const entryKey of entryKeys) pipeline.hmgetBuffer(entryKey, 'g', 'h', 'b');
+    return (await pipeline.exec()) ?? [];
   }
 
   async #run({ lua, sha }: Script, keys: string[], args: (string | Buffer | number)[]): Promise<unknown> {

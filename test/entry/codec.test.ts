@@ -1,0 +1,68 @@
+// The stored form of version 1: what an earlier release of this version wrote is read back field by field.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import { WIRE_VERSION, type Entry } from '../../src/contract/entry.js';
+import { decodeEntry, encodeHeader } from '../../src/entry/codec.js';
+import { structuredCodec } from '../../src/entry/value-codec.js';
+
+interface Golden {
+  readonly guard: string;
+  readonly header: string;
+  readonly bodyBase64: string;
+  readonly entry: Omit<Entry, 'body'>;
+}
+
+const golden = JSON.parse(readFileSync(new URL('../wire/v1.json', import.meta.url), 'utf8')) as Golden;
+
+describe('wire format', () => {
+  it('the golden entry belongs to the current version', () => {
+    expect(WIRE_VERSION).toBe(1);
+  });
+
+  it('reads what was written', () => {
+    const body = Buffer.from(golden.bodyBase64, 'base64');
+    const { body: bytes, ...entry } = decodeEntry(golden.guard, golden.header, body);
+    expect(entry).toEqual(golden.entry);
+    expect(bytes.equals(body)).toBe(true);
+  });
+
+  it('writes what will be read', () => {
+    expect(encodeHeader({ ...golden.entry, body: Buffer.alloc(0) })).toBe(golden.header);
+  });
+
+  it('refuses bytes that it did not write', () => {
+    expect(() => decodeEntry('', 'not json', Buffer.alloc(0))).toThrow(SyntaxError);
+    expect(() => decodeEntry('', '{}', Buffer.alloc(0))).toThrow(TypeError);
+  });
+});
+
+describe('values of loaders', () => {
+  it('come back the same: dates, bigints, maps, sets, nested lists, bytes, cycles', () => {
+    const value = {
+      at: new Date(0),
+      big: 12345678901234567890n,
+      scores: new Map([[5, [1.5, -0, NaN]]]),
+      names: new Set(['é', '']),
+      nested: [[[]], { a: undefined, b: null }],
+      bytes: new Uint8Array([1, 2, 3]),
+    };
+    expect(structuredCodec.decode(structuredCodec.encode(value))).toEqual(value);
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    const back = structuredCodec.decode(structuredCodec.encode(cycle)) as typeof cycle;
+    expect(back.self).toBe(back);
+  });
+
+  class Decimal {
+    constructor(readonly digits: string) {}
+  }
+  it.each([
+    [() => 1],
+    [Symbol('s')],
+    [new Decimal('1.50')],
+    [{ deep: [new Map([['x', new Decimal('1')]])] }],
+    [new Set([() => 1])],
+  ])('refuses %p, which would not come back the same', (value) => {
+    expect(() => structuredCodec.encode(value)).toThrow(/ERC_VALUE/);
+  });
+});

@@ -1,0 +1,135 @@
+// Options: what is wrong is said at once, with a code; what is documented is what the code does.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { createReportCache, type ReportCacheOptions, type RouteOptions } from '../../src/index.js';
+import { DEFAULT_TYPES, DEFAULTS } from '../../src/options/defaults.js';
+import { parseDuration, parseSize } from '../../src/options/duration.js';
+import { root } from '../house/sources.js';
+
+const identify = () => ({ user: 1 });
+const make = (options: object) => () => createReportCache({ identify, ...options } as ReportCacheOptions);
+const route = (type: string, options: object) => () =>
+  createReportCache({ identify }).cache(type, options as RouteOptions);
+
+describe('durations and sizes', () => {
+  it.each([
+    ['250ms', 250],
+    ['1.5s', 1500],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['7d', 604_800_000],
+    ['0s', 0],
+  ])('%s', (text, ms) => {
+    expect(parseDuration(text, 'x')).toBe(ms);
+  });
+
+  it.each([[5000], ['5000'], ['-1s'], ['5 m'], ['5min'], [''], [null], [undefined], ['Infinitys']])(
+    '%p is no duration',
+    (value) => {
+      expect(() => parseDuration(value, 'ttl')).toThrow(/ERC_OPTION.*ttl/);
+    },
+  );
+
+  it('sizes', () => {
+    expect(parseSize('50mb', 'x')).toBe(52_428_800);
+    expect(parseSize(1, 'x')).toBe(1);
+    for (const wrong of [0, -1, 1.5, '50', '50 mb', NaN, null])
+      expect(() => parseSize(wrong, 'x')).toThrow(/ERC_OPTION/);
+  });
+});
+
+describe('createReportCache', () => {
+  it('requires identify', () => {
+    expect(() => createReportCache({} as ReportCacheOptions)).toThrow(/ERC_IDENTIFY_REQUIRED/);
+    expect(() => createReportCache(undefined as unknown as ReportCacheOptions)).toThrow(/ERC_OPTION/);
+  });
+
+  it.each([
+    [{ ttl: '5m' }],
+    [{ namespace: 'a b' }],
+    [{ namespace: '{x}' }],
+    [{ version: '' }],
+    [{ cacheName: 'my cache' }],
+    [{ lease: 250 }],
+    [{ memory: { max: '1mb' } }],
+    [{ memory: { maxBytes: 0 } }],
+    [{ types: { analytics: { ttl: 1800 } } }],
+    [{ types: { analytics: { TTL: '5m' } } }],
+    [{ types: { analytics: { consistency: 'eventual' } } }],
+    [{ types: { analytics: { browser: 60 } } }],
+    [{ types: { 'a:b': {} } }],
+    [{ types: { report: {} } }],
+  ])('refuses %j with a code', (options) => {
+    expect(make(options)).toThrow(/ERC_(OPTION|TAG)/);
+  });
+
+  it('refuses something that is no Redis client', () => {
+    expect(make({ redis: 'redis://localhost' })).toThrow(/ERC_REDIS/);
+  });
+});
+
+describe('cache()', () => {
+  it.each([
+    [{ filter: {} }],
+    [{ filters: { a: 'text' } }],
+    [{ tags: ['student:1'] }],
+    [{ report: 42 }],
+    [{ share: 'all' }],
+    [{ unknownParameters: 'drop' }],
+    [{ statuses: [99] }],
+    [{ ttl: 300 }],
+    [{ tables: [''] }],
+  ])('refuses %j when the route is set up', (options) => {
+    expect(route('default', options)).toThrow(/ERC_(OPTION|FILTER|TAG)/);
+  });
+
+  it('refuses an unknown type and names those there are', () => {
+    expect(route('progress', {})).toThrow(/ERC_TYPE_UNKNOWN.*student_progress/);
+  });
+});
+
+describe('the README', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const rows = new Map(
+    [...readme.matchAll(/^\|\s*`([\w.]+)`\s*\|\s*([^|]+?)\s*\|/gm)].map(([, name, value]) => [name, value] as const),
+  );
+
+  it.each([
+    ['namespace', DEFAULTS.namespace],
+    ['version', DEFAULTS.version],
+    ['lease', DEFAULTS.lease],
+    ['redisDeadline', DEFAULTS.redisDeadline],
+    ['hold', DEFAULTS.hold],
+    ['wait', DEFAULTS.wait],
+    ['cacheName', DEFAULTS.cacheName],
+    ['share', DEFAULTS.share],
+    ['unknownParameters', DEFAULTS.unknownParameters],
+    ['invalidParameters', DEFAULTS.invalidParameters],
+    ['requestDirectives', DEFAULTS.requestDirectives],
+  ])('states the default of %s', (name, value) => {
+    expect(rows.get(name)).toBe(`\`'${value}'\``);
+  });
+
+  it('states the defaults that depend on Redis', () => {
+    expect(rows.get('memory.maxBytes')).toBe(
+      `\`'${DEFAULTS.memoryMaxBytes}'\`, with Redis \`'${DEFAULTS.replicaMaxBytes}'\``,
+    );
+    expect(rows.get('memory.maxBytesPerUser')).toBe(
+      `\`'${DEFAULTS.memoryMaxBytesPerUser}'\`, with Redis \`'${DEFAULTS.replicaMaxBytesPerUser}'\``,
+    );
+    expect(rows.get('memory.ttl')).toBe(`none, with Redis \`'${DEFAULTS.replicaTtl}'\``);
+  });
+
+  it('states every built-in type with its time to live', () => {
+    const words: Record<string, string> = {
+      '5m': '5 minutes',
+      '15m': '15 minutes',
+      '30m': '30 minutes',
+      '1h': '1 hour',
+      '10m': '10 minutes',
+    };
+    for (const [type, { ttl }] of Object.entries(DEFAULT_TYPES))
+      expect([type, rows.get(type)]).toEqual([type, words[ttl]]);
+  });
+});
