@@ -1,10 +1,11 @@
 // The heart: look up, wait for a running computation, or compute with the position captured before the first read.
 import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
+import { ERROR_ADVICE } from '../contract/errors.js';
 import type { DeclineReason, EventSink } from '../contract/events.js';
 import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
-import { withWholeKinds } from '../entry/tags.js';
+import { isTag, withWholeKinds } from '../entry/tags.js';
 import { Flights, type Flight, type Landing } from './flights.js';
 import type { Invalidations } from './invalidations.js';
 import type { Computation, Scopes } from './scope.js';
@@ -27,6 +28,7 @@ export class Cache implements Reader {
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #flights = new Flights();
+  #advised = false;
   #closed = false;
 
   constructor(
@@ -65,12 +67,11 @@ export class Cache implements Reader {
   #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
     if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (found.outcome === 'hit') {
-      if (this.#invalidations.touches(found.entry.tags))
-        return this.#lead(request, found.position, 'invalidated', started);
-      const wanted = request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
+      const pending = this.#invalidations.touches(found.entry.tags, request.key);
+      const wanted = !pending && request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
       if (wanted) return this.#serve(request, found.entry, found.layer, false, started);
       if (request.onlyIfCached) return { next: 'none' };
-      return this.#lead(request, found.position, 'request', started);
+      return this.#lead(request, found.position, pending ? 'invalidated' : 'request', started);
     }
     if (request.onlyIfCached) return { next: 'none' };
     const flight = this.#flights.get(request.key);
@@ -150,8 +151,10 @@ export class Cache implements Reader {
 
     const computation: Computation = {
       addTags: (more) => {
-        for (const tag of more) tags.add(tag);
-        outer?.addTags(more);
+        // An iterator can be read only once.
+        const found = [...more];
+        for (const tag of found) tags.add(tag);
+        outer?.addTags(found);
       },
       inherit: (dependency) => {
         inherited.push(dependency);
@@ -173,8 +176,10 @@ export class Cache implements Reader {
     };
 
     const settle = async (draft: Draft): Promise<PutOutcome> => {
-      const all = withWholeKinds(tags);
-      const unfit = scope.tainted ? 'transaction' : all.length > this.#options.maxTags ? 'too-many-tags' : undefined;
+      const wellFormed = this.#wellFormed(tags);
+      const all = wellFormed ? withWholeKinds(tags) : [];
+      const tooMany = all.length > this.#options.maxTags;
+      const unfit = scope.tainted ? 'transaction' : !wellFormed ? 'error' : tooMany ? 'too-many-tags' : undefined;
       if (unfit !== undefined) {
         decline(unfit);
         flight?.land({ kind: 'private' });
@@ -232,9 +237,23 @@ export class Cache implements Reader {
     };
   }
 
+  /** What is no tag cannot be invalidated, so whatever carries it must not be stored. */
+  #wellFormed(tags: ReadonlySet<unknown>): boolean {
+    for (const one of tags) {
+      if (isTag(one)) continue;
+      if (!this.#advised) {
+        const message = `${JSON.stringify(one) ?? String(one)} is no tag; what carries it is not cached. ${ERROR_ADVICE.ERC_TAG}`;
+        this.#emit({ kind: 'advice', code: 'ERC_TAG', message });
+      }
+      this.#advised = true;
+      return false;
+    }
+    return true;
+  }
+
   async #offer(key: string, entry: Entry, inherited: readonly Dependency[]): Promise<PutOutcome> {
     if (this.#closed) return 'unavailable';
-    if (this.#invalidations.touches(entry.tags)) return 'stale';
+    if (this.#invalidations.touches(entry.tags, key)) return 'stale';
     return this.#store.put(key, entry, inherited);
   }
 }

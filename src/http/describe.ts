@@ -53,7 +53,7 @@ export function viewerTags(who: Identity | undefined, share: Share): string[] {
   if (who === undefined || share === 'everyone') return [];
   // A shared entry is nobody's in particular: whoever happened to compute it does not matter.
   const tags: string[] = share === 'user' ? [tag('viewer', who.user)] : [];
-  if (who.tenant !== undefined) tags.push(tag('tenant', who.tenant));
+  if (who.tenant !== undefined && who.tenant !== null) tags.push(tag('tenant', who.tenant));
   return tags;
 }
 

@@ -9,7 +9,7 @@ function setUp() {
   const clock = new FakeClock();
   const core = coreOver(memoryOn(clock), clock);
   const load = <T>(loader: Loader<T>, codec: ValueCodec = structuredCodec, overrides = {}) =>
-    getOrLoad(core.cache, request(overrides), loader, codec, core.emit);
+    getOrLoad(core.cache, request(overrides), loader, codec, core.emit, core.scopes);
   return { ...core, load };
 }
 

@@ -62,11 +62,16 @@ describe.each([
     expect((await begin('position')).outcome).toBe(`rejected: ${error}`);
   });
 
-  it.each(['lookup', 'put', 'invalidate', 'position'] as const)('says so (%s) and leaves no timer', async (name) => {
-    const { events, clock } = await begin(name);
-    expect(events).toEqual([{ kind: 'layerFailed', layer: 'redis', operation: name, error }]);
-    expect(clock.waiting).toBe(0);
-  });
+  it.each(['lookup', 'put', 'invalidate', 'position'] as const)(
+    'says so once (%s) and leaves no timer',
+    async (name) => {
+      const { events, clock } = await begin(name);
+      // The one timer of all deadlines may still run; when it has, nothing more comes of it.
+      clock.advance(10_000);
+      expect(events).toEqual([{ kind: 'layerFailed', layer: 'redis', operation: name, error }]);
+      expect(clock.waiting).toBe(0);
+    },
+  );
 });
 
 describe('a store that answers', () => {
@@ -78,6 +83,7 @@ describe('a store that answers', () => {
     expect(await store.lookup('k')).toMatchObject({ outcome: 'hit' });
     expect(await store.invalidate(['student:1'])).toEqual({ epoch: 'epoch-1', seq: 1 });
     expect(await store.position()).toEqual({ epoch: 'epoch-1', seq: 1 });
+    clock.advance(10_000);
     expect([events, clock.waiting]).toEqual([[], 0]);
   });
 });

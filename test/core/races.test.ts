@@ -8,6 +8,7 @@ import { Scopes } from '../../src/core/scope.js';
 import { TieredStore } from '../../src/core/tiered-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { TagTable } from '../../src/stores/memory/tag-table.js';
+import { makeEntry } from '../../src/testing/store-suite.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { SharedHub } from '../fakes/shared-hub.js';
 
@@ -66,5 +67,69 @@ describe('who waits for a computation', () => {
     gate.open();
     expect(await stored).toBe('stored');
     (await lead(late)).decline('error');
+  });
+});
+
+describe('while Redis answers readers but takes no invalidation', () => {
+  async function refusing(tags: readonly string[]) {
+    const reader = processOn(hub);
+    await (await lead(reader.cache.read(request()))).store(draft('old'));
+    const answer = await reader.cache.read(request());
+    reader.client.invalidate = () => Promise.reject(new Error('NOREPLICAS'));
+    const writing = reader.invalidations.invalidate(tags, 'commit');
+    await tick();
+    clock.advance(2000);
+    await writing;
+    return { ...reader, answer };
+  }
+
+  it.each([[['student:1']], [['student:*']], [['*']], [['key:k']]])('%j: the old entry is not served', async (tags) => {
+    const { answer, cache } = await refusing(tags);
+    expect(answer.next).toBe('serve');
+    (await lead(cache.read(request()))).decline('error');
+  });
+
+  it('and only-if-cached computes nothing', async () => {
+    const { cache } = await refusing(['student:1']);
+    expect(await cache.read(request({ onlyIfCached: true }))).toEqual({ next: 'none' });
+  });
+});
+
+describe('the tag table of a process that is not told of others', () => {
+  const entry = (asOf: number) => ({ tags: ['student:1'], epoch: 'e', asOf });
+
+  it('keeps what this process has itself invalidated when it takes over an older position', () => {
+    const table = new TagTable('e', 1000);
+    table.mark({ epoch: 'e', seq: 5 }, ['student:1']);
+    table.adopt({ epoch: 'e', seq: 4 });
+    expect(table.holds(entry(4))).toBe(false);
+    expect(table.holds(entry(5))).toBe(true);
+    table.mark({ epoch: 'e', seq: 9 }, ['*']);
+    table.adopt({ epoch: 'e', seq: 7 });
+    expect(table.holds(entry(8))).toBe(false);
+    table.adopt({ epoch: 'other', seq: 1 });
+    expect(table.holds({ tags: ['student:1'], epoch: 'other', asOf: 1 })).toBe(true);
+  });
+
+  it('does not grow past its bound, however many of its own invalidations it makes', () => {
+    const table = new TagTable('e', 100);
+    for (let seq = 3; seq < 1000; seq += 2) table.mark({ epoch: 'e', seq }, [`student:${seq}`]);
+    expect(table.size).toBeLessThanOrEqual(100);
+    expect(table.holds(entry(2))).toBe(false);
+  });
+});
+
+describe('the lease', () => {
+  it('goes on after the wall clock has been set back', async () => {
+    const { client, store } = processOn(hub);
+    const cache = { read: () => store.lookup('k', 'lease') };
+    const { epoch, seq } = await store.position();
+    await store.put('k', makeEntry({ epoch, seq }, clock.now(), { staleAt: clock.now() + 3_600_000 }));
+    clock.step(-60_000);
+    await cache.read();
+    const asked = client.calls.position;
+    await cache.read();
+    await cache.read();
+    expect(client.calls.position).toBe(asked);
   });
 });

@@ -6,7 +6,7 @@ import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
 import type { Lookup, MissReason, PutOutcome, Store } from '../../contract/store.js';
 import { decodeEntry, encodeHeader } from '../../entry/codec.js';
-import { keyTag } from '../memory/tag-table.js';
+import { keyTag } from '../../entry/tags.js';
 import { BUMP } from './lua/bump.js';
 import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
@@ -32,7 +32,10 @@ interface Script {
 const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') });
 const SCRIPTS = { check: script(CHECK), put: script(PUT), bump: script(BUMP), index: script(INDEX) };
 
-type Reply = [epoch: string, seq: number, code: string];
+/** A client with `stringNumbers` gives integers as text, and as text 10 comes before 9. */
+type Reply = [epoch: string, seq: number | string, ...codes: string[]];
+
+const positionOf = ([epoch, seq]: Reply): Position => ({ epoch, seq: Number(seq) });
 
 /** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
 const USABLE = new Set(['ready', 'wait']);
@@ -96,13 +99,12 @@ export class RedisStore implements Store, Backplane {
   }
 
   async invalidate(tags: readonly string[]): Promise<Position> {
-    const [epoch, seq] = (await this.#run(SCRIPTS.bump, [this.#keys.table], [this.#options.maxTags, ...tags])) as Reply;
-    return { epoch, seq };
+    const args = [this.#options.maxTags, ...tags];
+    return positionOf((await this.#run(SCRIPTS.bump, [this.#keys.table], args)) as Reply);
   }
 
   async position(): Promise<Position> {
-    const [epoch, seq] = (await this.#run(SCRIPTS.index, [this.#keys.table], [])) as Reply;
-    return { epoch, seq };
+    return positionOf((await this.#run(SCRIPTS.index, [this.#keys.table], [])) as Reply);
   }
 
   listen(listener: BackplaneListener): void {
@@ -152,8 +154,9 @@ export class RedisStore implements Store, Backplane {
       [checked, ...fetched] = await this.#pipelined('eval', SCRIPTS.check.lua, args, entryKeys);
     if (!checked) throw new Error('Redis answered a pipeline with nothing.');
     if (checked[0]) throw checked[0];
-    const [epoch, seq, ...codes] = checked[1] as [epoch: string, seq: number, ...codes: string[]];
-    const position = { epoch, seq };
+    const reply = checked[1] as Reply;
+    const [, , ...codes] = reply;
+    const position = positionOf(reply);
     return fetched.map(([error, fields], index) => {
       if (error !== null) return error;
       const code = codes[index];
