@@ -29,8 +29,7 @@ export function describeRoute(
     const identity = identitySegment(who, policy.share);
     if (identity === undefined) return nobody(who);
     const { query } = req;
-    const target = targetOf(req);
-    const url = `${target}\n${req.originalUrl}`;
+    const url = inFull(req, req.originalUrl);
     let hash = memo.get(url, query);
     if (hash === undefined) {
       const parsed = parseFilters(policy.filters, query);
@@ -47,7 +46,7 @@ export function describeRoute(
           reason: 'unknown-parameter',
         };
       }
-      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: target });
+      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: inFull(req, pathOf(req)) });
       memo.set(url, query, hash);
     }
     const report = reportOf(req);
@@ -75,12 +74,17 @@ export function pathOf(req: Request): string {
 }
 
 /**
- * The target of the request (RFC 9111 §2). With its host: where every school has its own, user 7 of one is not user 7 of
- * another, even if `identify` forgets the tenant, and a made-up one must not stand in the links of a shared report.
- * Neither a host nor a path can contain the separator.
+ * A path with its host, the target of the request (RFC 9111 §2): where every school has its own host, user 7 of one is
+ * not user 7 of another, even if `identify` forgets the tenant, and a made-up host must not stand in the links of a
+ * shared report. Neither a host nor a path can contain the separator.
  */
-function targetOf(req: Request): string {
-  return `${req.protocol}\n${req.hostname}\n${pathOf(req)}`;
+function inFull(req: Request, path: string): string {
+  const { headers } = req;
+  // What Express makes of forwarded fields depends on whom it trusts, and costs as much as the rest of this function.
+  if (headers['x-forwarded-host'] !== undefined || headers['x-forwarded-proto'] !== undefined) {
+    return `${req.protocol}\n${req.hostname}\n${path}`;
+  }
+  return `${Reflect.has(req.socket, 'encrypted') ? 'https' : 'http'}\n${headers.host ?? ''}\n${path}`;
 }
 
 /** The query, where the application has switched its parser off: it reads the URL itself, so no part of it is known. */
