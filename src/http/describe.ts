@@ -2,10 +2,11 @@
 import type { Request } from 'express';
 import type { Identity, Share } from '../contract/identity.js';
 import { parseFilters, type ParsedFilters } from '../entry/filters.js';
-import { identitySegment, reportKey } from '../entry/key.js';
+import { hashOf, identitySegment, keyOf } from '../entry/key.js';
 import { tag } from '../entry/tags.js';
 import type { RouteOptions } from '../options/options.js';
 import type { RoutePolicy } from '../options/parse.js';
+import { QueryMemo } from './query-memo.js';
 import type { Description, ProblemDetails } from './route.js';
 
 type Identify = (req: Request) => Identity | null | undefined | false | '' | 0;
@@ -20,28 +21,38 @@ export function describeRoute(
   const reportOf = options.report ?? pathOf;
   const tagsOf = options.tags ?? (() => []);
   const fixedTags = [tag('type', type), ...policy.tableTags];
+  // Holds what leads to a key only: refusals and bypasses are rare, and a client must not push the others out with them.
+  const memo = new QueryMemo();
 
   return (req) => {
     const who = policy.share === 'everyone' ? undefined : identify(req);
     const identity = identitySegment(who, policy.share);
     if (identity === undefined) return nobody(who);
-    const parsed = parseFilters(policy.filters, req.query);
-    if (!parsed.ok) {
-      const detail = `${parsed.parameter} is not ${parsed.expected}.`;
-      if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
-      return { refuse: problem('invalid-parameter', detail, parsed.parameter), reason: 'filter-value' };
-    }
-    const stranger = parsed.unknown[0] ?? unread(req);
-    if (stranger !== undefined && policy.unknownParameters !== 'ignore') {
-      if (policy.unknownParameters === 'bypass') return { bypass: 'unknown-parameter' };
-      return {
-        refuse: problem('unknown-parameter', `There is no parameter ${stranger}.`, stranger),
-        reason: 'unknown-parameter',
-      };
+    const { query } = req;
+    const target = targetOf(req);
+    const url = `${target}\n${req.originalUrl}`;
+    let hash = memo.get(url, query);
+    if (hash === undefined) {
+      const parsed = parseFilters(policy.filters, query);
+      if (!parsed.ok) {
+        const detail = `${parsed.parameter} is not ${parsed.expected}.`;
+        if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
+        return { refuse: problem('invalid-parameter', detail, parsed.parameter), reason: 'filter-value' };
+      }
+      const stranger = parsed.unknown[0] ?? unread(req);
+      if (stranger !== undefined && policy.unknownParameters !== 'ignore') {
+        if (policy.unknownParameters === 'bypass') return { bypass: 'unknown-parameter' };
+        return {
+          refuse: problem('unknown-parameter', `There is no parameter ${stranger}.`, stranger),
+          reason: 'unknown-parameter',
+        };
+      }
+      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: target });
+      memo.set(url, query, hash);
     }
     const report = reportOf(req);
     return {
-      key: reportKey({ type, report, identity, filters: parsed.values satisfies ParsedFilters, scope: targetOf(req) }),
+      key: keyOf(report, identity, hash),
       owner: identity,
       tags: [...fixedTags, tag('report', report), ...viewerTags(who || undefined, policy.share), ...tagsOf(req)],
     };

@@ -22,6 +22,7 @@ export interface MiddlewareParts {
 
 /** Marks a response, for every copy of this library in the process: a second middleware on it does nothing. */
 const TAKEN = Symbol.for('express-report-cache.response');
+type Marked = Response & { [TAKEN]?: true };
 
 /**
  * The middleware of one route. Whatever fails in the cache before the handler has run is a bypass, afterwards a plain
@@ -115,12 +116,12 @@ export function createMiddleware({
     }
   }
 
-  return function reportCache(req, res, next) {
-    if (Reflect.has(res, TAKEN)) {
+  return function reportCache(req, res: Marked, next) {
+    if (TAKEN in res) {
       next();
       return;
     }
-    Reflect.set(res, TAKEN, true);
+    res[TAKEN] = true;
 
     const step = planStep(req, route, vary);
     if (step.do === 'refuse') {

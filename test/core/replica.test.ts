@@ -99,6 +99,25 @@ describe('from when a proof counts', () => {
     expect(await bodyOf('lease')).toBe('miss');
   });
 
+  it('a wall clock that was set back by as much as has passed does not make a lease longer', async () => {
+    const { writer, client, bodyOf } = await warm();
+    client.deaf = true;
+    await writer.invalidate(['student:1']);
+    clock.advance(300);
+    clock.step(-300);
+    expect(await bodyOf('lease')).toBe('miss');
+  });
+
+  it('an entry that the shared store refused is not kept in memory, where nobody knows better yet', async () => {
+    const { writer, client, store, bodyOf } = await warm();
+    const position = await store.position();
+    client.deaf = true;
+    await writer.invalidate(['student:1']);
+    store.evict();
+    expect(await store.put('k', makeEntry(position, clock.now(), { body: Buffer.from('old') }))).toBe('stale');
+    expect(await bodyOf('lease')).toBe('miss');
+  });
+
   it('after a gap a lease has to be proved anew', async () => {
     const { client, store, bodyOf } = await warm();
     client.deaf = true;
@@ -125,7 +144,6 @@ describe('from when a proof counts', () => {
     client.broken = false;
     const asked = client.calls.position;
     expect(await bodyOf('lease')).toBe('memory:old');
-    // A question goes out at the end of its turn.
     await tick();
     expect(client.calls.position).toBe(asked + 1);
   });
@@ -198,14 +216,18 @@ describe('a history that has ended', () => {
     expect(events.at(-1)).toEqual({ kind: 'distrust', reason: 'epoch' });
   });
 
-  it('does not come back with an answer of before, where another answer had told of the end', async () => {
+  it.each([
+    ['a push', false],
+    ['another answer', true],
+  ])('does not come back with an answer of before, where %s had told of the end', async (_name, silently) => {
     const { client, store, memory } = await warm();
+    clock.advance(1);
     const gate = client.holdPositions();
     const early = store.position();
     await gate.answered;
     clock.advance(1);
-    hub.loseHistory({ silently: true });
-    await store.lookup('another');
+    hub.loseHistory({ silently });
+    if (silently) await store.lookup('another');
     expect(memory.table.position.epoch).toBe(hub.epoch);
     gate.open();
     await early;

@@ -63,6 +63,14 @@ describe('PUT', () => {
     expect(await store.put('k', entry, [inherit(late.seq)])).toBe('stored');
   });
 
+  it('leaves the entry as old as it is', async () => {
+    const { store } = create();
+    const captured = await store.position();
+    await store.invalidate(['unrelated:1']);
+    expect(await store.put('k', makeEntry(captured, clock.now()))).toBe('stored');
+    expect(await store.lookup('k')).toMatchObject({ entry: { asOf: captured.seq } });
+  });
+
   it('refuses what was built from a value of another history', async () => {
     const { store } = create();
     const position = await store.position();
