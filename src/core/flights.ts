@@ -10,6 +10,8 @@ export type Landing =
   | { readonly kind: 'stored'; readonly entry: Entry; readonly offered: number }
   /** Fit to be shared, but not proved: only for those who had arrived before it began. */
   | { readonly kind: 'unproved'; readonly entry: Entry }
+  /** Its reader has left before it was done: one of those who waited begins again, the others wait for him. */
+  | { readonly kind: 'abandoned' }
   /** Not fit to be shared: everybody computes for himself. */
   | { readonly kind: 'private' };
 
@@ -20,6 +22,8 @@ export interface Flight {
   land(landing: Landing): void;
   /** Takes too long: nobody else begins to wait for it, and the next reader may begin another. */
   giveUp(): void;
+  /** A forced refresh has been stored meanwhile: what began before it must not take its place (RFC 9111 §4). */
+  superseded: boolean;
 }
 
 export class Flights {
@@ -53,7 +57,7 @@ export class Flights {
       giveUp();
       settle(result);
     };
-    const flight: Flight = { departure: this.arrive(), landing, land, giveUp };
+    const flight: Flight = { departure: this.arrive(), landing, land, giveUp, superseded: false };
     this.#running.set(key, flight);
     return flight;
   }

@@ -90,3 +90,27 @@ onBoth('a Vary that was said in front', (express) => {
     expect(s.runs()).toBe(2);
   });
 });
+
+onBoth('unusual ways', (express) => {
+  it('early hints go out before the answer and stay out of the entry', async () => {
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        res.writeEarlyHints({ link: '</a.css>; rel=preload; as=style' });
+        res.json(1);
+      },
+    });
+    for (const label of ['MISS', 'HIT']) {
+      const { status, text, headers } = await s.ask();
+      expect([status, text, headers['x-cache'], headers.link]).toEqual([200, '1', label, undefined]);
+    }
+  });
+
+  it('requests sent at once over one connection are answered in their order, each with its own', async () => {
+    const s = await stage(express, { handler: (req, res) => void setImmediate(() => res.json(req.url)) });
+    s.reader.later = true;
+    const get = (query: number, more = '') => `GET /report?${query} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+    const text = await s.raw(get(1) + get(2) + get(1, 'Connection: close\r\n'));
+    expect(text.match(/"\/report\?\d"/g)).toEqual(['"/report?1"', '"/report?2"', '"/report?1"']);
+    expect(s.reader.running).toBe(0);
+  });
+});

@@ -97,3 +97,17 @@ describe('a client', () => {
     expect((await next).tags).toEqual(['student:1']);
   });
 });
+
+describe('an entry built from many cached values', () => {
+  it('names each tag once, as of its oldest use', async () => {
+    const { store, clock } = await storeOn({});
+    const at = await store.position();
+    const inherited = Array.from({ length: 40_000 }, () => ({ tags: ['a:1', 'b:1'], epoch: at.epoch, asOf: at.seq }));
+    expect(await store.put('k', makeEntry(at, clock.now()), inherited)).toBe('stored');
+    await store.invalidate(['b:1']);
+    const now = await store.position();
+    const fresh = { tags: ['a:1', 'b:1'], epoch: now.epoch, asOf: now.seq };
+    expect(await store.put('k', makeEntry(now, clock.now()), [fresh])).toBe('stored');
+    expect(await store.put('k', makeEntry(now, clock.now()), [fresh, ...inherited.slice(0, 1), fresh])).toBe('stale');
+  });
+});
