@@ -62,6 +62,21 @@ describe('an invalidation that the store has not taken', () => {
     await tick();
   });
 
+  it('of one key keeps that entry, and no other with the same tags', async () => {
+    const { cache, clock, invalidations, store } = setUp();
+    const sibling = request({ key: 'sibling' });
+    await (await lead(cache.read(request()))).store(draft('old'));
+    await (await lead(cache.read(sibling))).store(draft('untouched'));
+    const deleting = invalidations.invalidate(['key:k'], 'delete');
+    const load = await lead(cache.read(request()));
+    expect(await load.store(draft('new'))).toBe('stale');
+    expect(await served(cache.read(sibling))).toBe('untouched');
+    store.deaf = false;
+    clock.advance(20);
+    await deleting;
+    (await lead(cache.read(request()))).decline('error');
+  });
+
   it('of everything keeps everything', async () => {
     const { cache, clock, invalidations, store } = setUp();
     await (await lead(cache.read(other))).store(draft('x'));
