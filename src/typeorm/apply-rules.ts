@@ -1,11 +1,11 @@
 // Turns what is known of a changed row into tags, and what is not known into questions or coarse tags.
-import { kindOf, tag } from '../entry/tags.js';
+import { isTag, kindOf, tag } from '../entry/tags.js';
 import type { EventSink } from '../contract/events.js';
 import type { ChangeKind, RowChange } from './cascade-rule.js';
 import { keyColumns } from './relation-path.js';
 import { idText, isObject, LOST, type Row, type RowId, type RowVersion } from './rows.js';
 import type { CompiledRule } from './compiled-rule.js';
-import { isTag, type LookupStart, type TagBag } from './tag-bag.js';
+import type { LookupStart, TagBag } from './tag-bag.js';
 import type { EntityMetadataLike } from './typeorm-like.js';
 
 export interface KnownChange {
