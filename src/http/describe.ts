@@ -84,7 +84,13 @@ function inFull(req: Request, path: string): string {
   if (headers['x-forwarded-host'] !== undefined || headers['x-forwarded-proto'] !== undefined) {
     return `${req.protocol}\n${req.hostname}\n${path}`;
   }
-  return `${Reflect.has(req.socket, 'encrypted') ? 'https' : 'http'}\n${headers.host ?? ''}\n${path}`;
+  return `${Reflect.has(req.socket, 'encrypted') ? 'https' : 'http'}\n${withoutPort(headers.host ?? '')}\n${path}`;
+}
+
+/** As Express has it: the same application on another port is the same target. */
+function withoutPort(host: string): string {
+  const colon = host.indexOf(':', host.startsWith('[') ? host.indexOf(']') : 0);
+  return colon < 0 ? host : host.slice(0, colon);
 }
 
 /** The query, where the application has switched its parser off: it reads the URL itself, so no part of it is known. */
