@@ -148,6 +148,20 @@ describe('from when a proof counts', () => {
     expect(client.calls.position).toBe(asked + 1);
   });
 
+  it('one renewal at a time, however many readers come meanwhile', async () => {
+    const { client, bodyOf } = await warm();
+    clock.advance(100);
+    const asked = client.calls.position;
+    const gate = client.holdPositions();
+    expect(await bodyOf('lease')).toBe('memory:old');
+    await gate.answered;
+    expect(await bodyOf('lease')).toBe('memory:old');
+    gate.open();
+    await tick();
+    await tick();
+    expect(client.calls.position).toBe(asked + 1);
+  });
+
   it('a question that failed does not stand in the way of the next', async () => {
     const { client, store } = await warm();
     client.broken = true;
@@ -208,7 +222,8 @@ describe('what is heard while the shared store is asked', () => {
 
 describe('a history that has ended', () => {
   it('is noticed in the answer to an own invalidation', async () => {
-    const { store, memory, bodyOf } = await warm();
+    const { client, store, memory, bodyOf } = await warm();
+    client.deaf = true;
     hub.loseHistory({ silently: true });
     await store.invalidate(['student:1']);
     expect(memory.size).toBe(0);
