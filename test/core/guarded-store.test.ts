@@ -86,4 +86,12 @@ describe('a store that answers', () => {
     clock.advance(10_000);
     expect([events, clock.waiting]).toEqual([[], 0]);
   });
+
+  it('leaves nothing running when it is closed', async () => {
+    const clock = new FakeClock();
+    const { store } = guard(memoryOn(clock), clock);
+    await store.lookup('k');
+    await store.close();
+    expect(clock.waiting).toBe(0);
+  });
 });

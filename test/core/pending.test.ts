@@ -126,6 +126,47 @@ describe('an invalidation that the store has not taken', () => {
     expect([invalidations.pending, clock.waiting]).toEqual([0, 0]);
   });
 
+  it('that comes while another is tried again stays pending when that one has gone through', async () => {
+    const clock = new FakeClock();
+    const attempts: (() => Promise<void>)[] = [];
+    const asked: (readonly string[])[] = [];
+    class ScriptedStore extends AsyncStore {
+      override async invalidate(tags: readonly string[]): Promise<Position> {
+        asked.push(tags);
+        await attempts.shift()?.();
+        return super.invalidate(tags);
+      }
+    }
+    const { invalidations } = coreOver(new ScriptedStore(memoryOn(clock)), clock);
+    const refuse = () => Promise.reject(new Error('not now'));
+    let goThrough: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      goThrough = resolve;
+    });
+    attempts.push(refuse, () => held, refuse);
+    const first = invalidations.invalidate(['student:1'], 'commit');
+    await tick();
+    clock.advance(20);
+    await tick();
+    let answered = false;
+    const second = invalidations.invalidate(['student:2'], 'commit').then(() => {
+      answered = true;
+    });
+    await tick();
+    goThrough();
+    await first;
+    await tick();
+    expect([invalidations.touches(['student:1']), invalidations.touches(['student:2']), answered]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    clock.advance(1000);
+    await second;
+    expect(asked).toEqual([['student:1'], ['student:1'], ['student:2'], ['student:2']]);
+    expect([invalidations.pending, clock.waiting]).toEqual([0, 0]);
+  });
+
   it('of many tags of one kind goes to the store as the whole kind', async () => {
     const { invalidations, store } = setUp();
     store.deaf = false;

@@ -148,6 +148,51 @@ describe('from when a proof counts', () => {
     expect(client.calls.position).toBe(asked + 1);
   });
 
+  it('who has waited for a question that failed asks again, and so does everybody after him', async () => {
+    const { client, store } = await warm();
+    const position = client.position.bind(client);
+    let fail: (error: Error) => void = () => undefined;
+    client.position = () =>
+      new Promise((_resolve, reject) => {
+        fail = reject;
+      });
+    const failing = store.position();
+    await tick();
+    client.position = position;
+    const waiting = store.position();
+    fail(new Error('broken by the test'));
+    await expect(failing).rejects.toThrow('broken by the test');
+    expect(await waiting).toEqual(hub.truth.position());
+    expect(await store.position()).toEqual(hub.truth.position());
+  });
+
+  it('an answer that comes late does not take back what a later question has proved', async () => {
+    const { client, store, bodyOf } = await warm();
+    const open = holdLookups(client);
+    const early = store.lookup('another', 'lease');
+    clock.advance(100);
+    await store.position();
+    open();
+    await early;
+    clock.advance(200);
+    client.broken = true;
+    expect(await bodyOf('lease')).toBe('memory:old');
+  });
+
+  it('one renewal at a time, however many readers come meanwhile', async () => {
+    const { client, bodyOf } = await warm();
+    clock.advance(100);
+    const asked = client.calls.position;
+    const gate = client.holdPositions();
+    expect(await bodyOf('lease')).toBe('memory:old');
+    await gate.answered;
+    expect(await bodyOf('lease')).toBe('memory:old');
+    gate.open();
+    await tick();
+    await tick();
+    expect(client.calls.position).toBe(asked + 1);
+  });
+
   it('a question that failed does not stand in the way of the next', async () => {
     const { client, store } = await warm();
     client.broken = true;
@@ -208,7 +253,8 @@ describe('what is heard while the shared store is asked', () => {
 
 describe('a history that has ended', () => {
   it('is noticed in the answer to an own invalidation', async () => {
-    const { store, memory, bodyOf } = await warm();
+    const { client, store, memory, bodyOf } = await warm();
+    client.deaf = true;
     hub.loseHistory({ silently: true });
     await store.invalidate(['student:1']);
     expect(memory.size).toBe(0);

@@ -1,7 +1,21 @@
 // Readers who wait for another reader's computation: what they may use of it, how long they wait, and that they always go on.
 import { describe, expect, it } from '@jest/globals';
+import { AsyncStore } from '../fakes/async-store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { BOTH, coreOver, draft, lead, memoryOn, request, served, tick } from './set-up.js';
+
+describe('waiting where the store takes its time', () => {
+  it('who had arrived before a computation began may use it, stored or not', async () => {
+    const clock = new FakeClock();
+    const { cache, invalidations } = coreOver(new AsyncStore(memoryOn(clock)), clock);
+    const [first, second] = [cache.read(request()), cache.read(request())];
+    const load = await lead(first);
+    await tick();
+    await invalidations.invalidate(['student:1'], 'commit');
+    expect(await load.store(draft('begun after both had arrived'))).toBe('stale');
+    expect(await served(second)).toBe('begun after both had arrived');
+  });
+});
 
 describe.each(BOTH)('waiting over %s', (_name, wrap) => {
   const setUp = (options?: { maxTags?: number }) => {

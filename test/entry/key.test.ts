@@ -141,6 +141,25 @@ describe('reportKey', () => {
     expect(reportKey(parts())).toMatch(/^report:42:123:[A-Za-z0-9_-]{43}$/);
   });
 
+  it('PROPERTY keeps that form whatever the report is called: it stands in tags, which are cut at blanks', () => {
+    fc.assert(
+      fc.property(awkward, (report) => {
+        expect(reportKey(parts({ report }))).toMatch(/^report:[^:\s]*:123:[A-Za-z0-9_-]{43}$/);
+      }),
+    );
+  });
+
+  it.each([
+    ['type', { type: 'other' }],
+    ['report', { report: 43 }],
+    ['identity', { identity: '124' }],
+    ['scope', { scope: '/reports/43' }],
+    ['absence of a scope', { scope: undefined }],
+    ['filters', { filters: { term: 'a' } }],
+  ])('another %s alone makes another key', (_name, change) => {
+    expect(reportKey(parts(change))).not.toBe(reportKey(parts()));
+  });
+
   it('PROPERTY different report, identity, type, scope or filters: different key', () => {
     const input = fc.record({
       type: awkward,

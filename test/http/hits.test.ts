@@ -27,6 +27,13 @@ onBoth('a hit', (express) => {
     expect((await s.ask()).headers.age).toBe('61');
   });
 
+  it('is never younger than new, even if the clock was set back', async () => {
+    const s = await stage(express, { handler: (_req, res) => void res.json(1) });
+    await s.ask();
+    s.clock.advance(-5_000);
+    expect((await s.ask()).headers.age).toBe('0');
+  });
+
   it('adds the Age that the handler had received (RFC 9111 §4.2.3)', async () => {
     const s = await stage(express, { handler: (_req, res) => void res.set('age', '40').json(1) });
     await s.ask();

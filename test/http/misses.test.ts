@@ -359,6 +359,18 @@ onBoth('no load stays open', (express) => {
     expect(s.reader.declined).toEqual(['incomplete']);
   });
 
+  it('response destroyed by the handler, which ends it all the same', async () => {
+    const s = await stage(express, {
+      handler: (_req, res) => {
+        res.destroy();
+        res.end('nobody has got this');
+      },
+    });
+    await s.ask().catch(() => undefined);
+    await s.reader.until(() => s.reader.running === 0);
+    expect([s.reader.declined, s.reader.entries.size]).toEqual([['incomplete'], 0]);
+  });
+
   it('rejected async handler', async () => {
     const s = await stage(express, {
       // Express 4 needs the rejection handed over; Express 5 does it itself.

@@ -87,6 +87,29 @@ onBoth('methods', (express) => {
     expect([got.status, got.text, got.headers['content-length']]).toEqual([200, '{"a":1}', '7']);
   });
 
+  it('sends nothing at all before that, because fetch() resolves on headers', async () => {
+    const inForce = gate();
+    const asked = gate();
+    let sent: () => number = () => Number.NaN;
+    const s = await stage(express, {
+      route: {
+        invalidate: () => {
+          asked.open();
+          return inForce.opened;
+        },
+      },
+      handler: (_req, res) => {
+        sent = () => res.socket?.bytesWritten ?? Number.NaN;
+        res.json({ a: 1 });
+      },
+    });
+    const answer = s.ask({ method: 'POST' });
+    await asked.opened;
+    expect(sent()).toBe(0);
+    inForce.open();
+    expect((await answer).text).toBe('{"a":1}');
+  });
+
   it.each([
     ['end with a callback', (res: Response, done: () => void) => res.end(done), ''],
     ['end with hex', (res: Response, done: () => void) => res.end('6869', 'hex', done), 'hi'],

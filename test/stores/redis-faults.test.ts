@@ -114,6 +114,25 @@ describe('a Redis whose data is older than an acknowledged invalidation', () => 
   });
 });
 
+describe('a Redis that is gone', () => {
+  it('fails at once, even where the host has told its client to wait for ever', async () => {
+    const redis = await server();
+    const client = new Redis(redis.url, { maxRetriesPerRequest: null });
+    client.on('error', () => undefined);
+    closing.push(async () => client.disconnect());
+    await client.ping();
+    const store = new RedisStore(client, { namespace: 'n', version: '1', maxTags: 1000 }, clock);
+    const position = await store.position();
+    const gone = once(client, 'close');
+    await redis.kill();
+    await gone;
+    await expect(store.position()).rejects.toThrow(/Redis connection is/);
+    await expect(store.lookup('k')).rejects.toThrow(/Redis connection is/);
+    await expect(store.put('k', makeEntry(position, clock.now()))).rejects.toThrow(/Redis connection is/);
+    await expect(store.invalidate(['student:1'])).rejects.toThrow(/Redis connection is/);
+  });
+});
+
 describe('FAULT 22 the connection for pushes is closed by the server', () => {
   it('the listener is told, so that nobody trusts what he has not heard', async () => {
     const { client, store } = await connect(await server());

@@ -30,12 +30,12 @@ function create({ namespace = ownNamespace(), over = client as RedisLike, maxTag
 const tagsFrom = (from: number, count: number) => Array.from({ length: count }, (_, index) => `inner:${from + index}`);
 
 describe('PUT', () => {
-  it.each([[0], [999], [1000], [2499]])('compares every inherited tag, number %i of 2500 too', async (place) => {
+  it.each([[0], [999], [1000], [8999]])('compares every inherited tag, number %i of 9000 too', async (place) => {
     const { store } = create();
     const inner = await store.position();
     await store.invalidate([`inner:${place}`]);
     const entry = makeEntry(await store.position(), clock.now(), { tags: ['outer:1'] });
-    const inherited: Dependency[] = [{ tags: tagsFrom(0, 2500), epoch: inner.epoch, asOf: inner.seq }];
+    const inherited: Dependency[] = [{ tags: tagsFrom(0, 9000), epoch: inner.epoch, asOf: inner.seq }];
     expect(await store.put('k', entry, inherited)).toBe('stale');
   });
 
@@ -98,6 +98,32 @@ describe('BUMP', () => {
   });
 });
 
+describe('CHECK', () => {
+  it('judges each of the entries asked about in one turn by its own key', async () => {
+    const { store } = create();
+    const position = await store.position();
+    for (const key of ['a', 'b', 'c']) await store.put(key, makeEntry(position, clock.now()));
+    await store.invalidate(['key:b']);
+    const found = await Promise.all(['a', 'b', 'c', 'd'].map((key) => store.lookup(key)));
+    expect(found.map((one) => (one.outcome === 'miss' ? one.reason : one.outcome))).toEqual([
+      'hit',
+      'invalidated',
+      'hit',
+      'absent',
+    ]);
+  });
+});
+
+describe('a table of another history', () => {
+  it('is emptied, so that it does not grow with every restart', async () => {
+    const { store, namespace } = create();
+    await store.invalidate(tagsFrom(0, 50));
+    await client.hset(`{${namespace}}:t`, '!inc', '0'.repeat(40));
+    await store.position();
+    expect(await client.hkeys(`{${namespace}}:t`)).toHaveLength(4);
+  });
+});
+
 describe('between the two commands of a look-up', () => {
   /** A client on which somebody else's command runs between CHECK and the reading of the fields. */
   const interrupted = (between: (pipeline: ReturnType<Redis['pipeline']>) => void): RedisLike => ({
@@ -142,6 +168,35 @@ describe('between the two commands of a look-up', () => {
 });
 
 describe('pushes', () => {
+  it('of a table that has outgrown its bound name everything, so that memory is cold like Redis', async () => {
+    const { store } = create({ maxTags: 20 });
+    const pushed: (readonly string[])[] = [];
+    let wake: () => void = () => undefined;
+    store.listen({ push: (_epoch, _seq, tags) => (pushed.push(tags), wake()), lost: () => undefined });
+    while (pushed.length === 0) {
+      await store.invalidate(['probe:1']);
+      await client.ping();
+    }
+    const woken = new Promise<void>((resolve) => {
+      wake = () => pushed.at(-1)?.includes('probe:1') || resolve();
+    });
+    await store.invalidate(tagsFrom(0, 30));
+    await woken;
+    expect(pushed.at(-1)).toEqual(['*']);
+  });
+
+  it('end with close()', async () => {
+    const { store, namespace } = create();
+    const channel = `{${namespace}}:c`;
+    const subscribers = async () => Number((await client.pubsub('NUMSUB', channel))[1]);
+    store.listen({ push: () => undefined, lost: () => undefined });
+    for (let turn = 0; turn < 1000 && (await subscribers()) === 0; turn += 1);
+    expect(await subscribers()).toBe(1);
+    await store.close();
+    for (let turn = 0; turn < 1000 && (await subscribers()) > 0; turn += 1);
+    expect(await subscribers()).toBe(0);
+  });
+
   it('of one namespace do not reach another', async () => {
     const [one, two] = [create(), create()];
     const heard: Record<'one' | 'two', string[]> = { one: [], two: [] };
