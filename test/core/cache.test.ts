@@ -1,57 +1,15 @@
 // The heart under controlled races: who leads, who waits, what may be shared, what is refused.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { CacheEvent } from '../../src/contract/events.js';
-import type { Load, ReadRequest, Turn } from '../../src/contract/reading.js';
 import type { Store } from '../../src/contract/store.js';
-import { Cache } from '../../src/core/cache.js';
-import { Invalidations } from '../../src/core/invalidations.js';
-import { Scopes } from '../../src/core/scope.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { TagTable } from '../../src/stores/memory/tag-table.js';
-import { AsyncStore } from '../fakes/async-store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { BOTH, coreOver, draft, lead, memoryOn, request, served, tick } from './set-up.js';
 
-const LIMITS = { maxBytes: 8 << 20, maxBytesPerOwner: 4 << 20, maxTtlMs: Infinity };
-
-const request = (overrides: Partial<ReadRequest> = {}): ReadRequest => ({
-  key: 'k',
-  type: 'default',
-  owner: 'u1',
-  tags: ['student:1'],
-  ttlMs: 60_000,
-  consistency: 'strict',
-  ...overrides,
-});
-const draft = (body: string) => ({ body: Buffer.from(body), status: 200, headers: [], etag: '' });
-
-function setUp(wrap: (store: Store) => Store = (store) => store) {
+function setUp(wrap: (store: Store) => Store) {
   const clock = new FakeClock();
-  const events: CacheEvent[] = [];
-  const emit = (event: CacheEvent) => void events.push(event);
-  const store = wrap(new MemoryStore(new TagTable('epoch-1', 1000), LIMITS, clock));
-  const invalidations = new Invalidations(store, { holdMs: 2000, maxTagsPerKind: 64, maxPending: 1000 }, clock, emit);
-  const scopes = new Scopes();
-  const cache = new Cache(store, invalidations, scopes, { waitMs: 30_000, maxTags: 256 }, clock, emit);
-  return { clock, events, store, invalidations, scopes, cache };
+  return coreOver(wrap(memoryOn(clock)), clock);
 }
 
-async function lead(turn: Turn | Promise<Turn>): Promise<Load> {
-  const known = await turn;
-  if (known.next !== 'lead') throw new Error(`expected to lead, got ${known.next}`);
-  return known.load;
-}
-
-async function served(turn: Turn | Promise<Turn>): Promise<string> {
-  const known = await turn;
-  return known.next === 'serve' ? known.entry.body.toString() : known.next;
-}
-
-const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-describe.each([
-  ['a synchronous store', (store: Store) => store],
-  ['an asynchronous store', (store: Store) => new AsyncStore(store)],
-])('cache over %s', (_name, wrap) => {
+describe.each(BOTH)('cache over %s', (_name, wrap) => {
   let set: ReturnType<typeof setUp>;
   beforeEach(() => {
     set = setUp(wrap);

@@ -1,43 +1,14 @@
 // What a computation depends on, however it says so: tags in any form, nested values, transactions around it.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { CacheEvent } from '../../src/contract/events.js';
-import type { Load, ReadRequest, Turn } from '../../src/contract/reading.js';
-import { Cache } from '../../src/core/cache.js';
 import { getOrLoad } from '../../src/core/get-or-load.js';
-import { Invalidations } from '../../src/core/invalidations.js';
-import { Scopes } from '../../src/core/scope.js';
 import { structuredCodec } from '../../src/entry/value-codec.js';
-import { MemoryStore } from '../../src/stores/memory/memory-store.js';
-import { TagTable } from '../../src/stores/memory/tag-table.js';
 import { FakeClock } from '../fakes/fake-clock.js';
-
-const LIMITS = { maxBytes: 8 << 20, maxBytesPerOwner: 4 << 20, maxTtlMs: Infinity };
-const request = (overrides: Partial<ReadRequest> = {}): ReadRequest => ({
-  key: 'k',
-  type: 'default',
-  owner: 'u1',
-  tags: ['student:1'],
-  ttlMs: 60_000,
-  consistency: 'strict',
-  ...overrides,
-});
-const draft = (body: string) => ({ body: Buffer.from(body), status: 200, headers: [], etag: '' });
-
-async function lead(turn: Turn | Promise<Turn>): Promise<Load> {
-  const known = await turn;
-  if (known.next !== 'lead') throw new Error(`expected to lead, got ${known.next}`);
-  return known.load;
-}
+import { coreOver, draft, lead, memoryOn, request } from './set-up.js';
 
 function setUp() {
   const clock = new FakeClock();
-  const events: CacheEvent[] = [];
-  const emit = (event: CacheEvent) => void events.push(event);
-  const store = new MemoryStore(new TagTable('epoch-1', 1000), LIMITS, clock);
-  const invalidations = new Invalidations(store, { holdMs: 2000, maxTagsPerKind: 64, maxPending: 1000 }, clock, emit);
-  const scopes = new Scopes();
-  const cache = new Cache(store, invalidations, scopes, { waitMs: 30_000, maxTags: 256 }, clock, emit);
-  return { clock, events, emit, store, invalidations, scopes, cache };
+  const store = memoryOn(clock);
+  return { ...coreOver(store, clock), store };
 }
 
 let set: ReturnType<typeof setUp>;

@@ -1,7 +1,6 @@
 // Orders of events that only two tiers can have: answers held, pushes late, replies of one batch in any order.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { CacheEvent } from '../../src/contract/events.js';
-import type { Load, ReadRequest, Turn } from '../../src/contract/reading.js';
 import { Cache } from '../../src/core/cache.js';
 import { Invalidations } from '../../src/core/invalidations.js';
 import { Scopes } from '../../src/core/scope.js';
@@ -11,26 +10,9 @@ import { TagTable } from '../../src/stores/memory/tag-table.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { SharedHub } from '../fakes/shared-hub.js';
+import { draft, lead, request, tick } from './set-up.js';
 
 const LIMITS = { maxBytes: 8 << 20, maxBytesPerOwner: 4 << 20, maxTtlMs: 60_000 };
-
-const request = (overrides: Partial<ReadRequest> = {}): ReadRequest => ({
-  key: 'k',
-  type: 'default',
-  owner: 'u1',
-  tags: ['student:1'],
-  ttlMs: 60_000,
-  consistency: 'strict',
-  ...overrides,
-});
-const draft = (body: string) => ({ body: Buffer.from(body), status: 200, headers: [], etag: '' });
-const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-async function lead(turn: Turn | Promise<Turn>): Promise<Load> {
-  const known = await turn;
-  if (known.next !== 'lead') throw new Error(`expected to lead, got ${known.next}`);
-  return known.load;
-}
 
 let clock: FakeClock;
 let hub: SharedHub;
