@@ -113,6 +113,7 @@ const ROWS = [
   ['  max when asked', (one) => (one.stale === 0 ? '-' : milliseconds(one.oldestWhenSent))],
   ['inversions', (one) => one.inversions],
   ['errors', (one) => one.errors],
+  ['Redis too late', (one) => one.events['layerFailed'] ?? 0],
   ['longest stall', (one) => milliseconds(one.stallMs)],
   ['time', (one) => `${one.seconds.toFixed(1)} s`],
   ['reads per second', (one) => Math.round(one.reads / one.seconds)],

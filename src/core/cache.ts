@@ -84,7 +84,10 @@ export class Cache implements Reader {
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
     const landing = await this.#landingInTime(flight);
-    if (landing === undefined) return this.#bypass(request, 'wait');
+    if (landing === undefined) {
+      flight.giveUp();
+      return this.#bypass(request, 'wait');
+    }
     // Compared with the truth, or begun, after this reader had arrived.
     const usable =
       (landing.kind === 'stored' && arrival < landing.offered) ||
@@ -108,7 +111,8 @@ export class Cache implements Reader {
 
   #serve(request: ReadRequest, entry: Entry, layer: LayerName, coalesced: boolean, started: number): Turn {
     // A report built from this one depends on all that this one depends on, as of when this one was read.
-    this.#scopes.computation?.inherit(entry);
+    const { tags, epoch, asOf } = entry;
+    this.#scopes.computation?.inherit({ tags, epoch, asOf });
     this.#emit({
       kind: 'hit',
       key: request.key,
@@ -147,6 +151,7 @@ export class Cache implements Reader {
     const inherited: Dependency[] = [];
     const createdAt = this.#clock.now();
     const began = this.#clock.monotonic();
+    const place = flight?.departure ?? this.#flights.arrive();
     let settled = false;
 
     const computation: Computation = {
@@ -203,8 +208,10 @@ export class Cache implements Reader {
         asOf: position.seq,
       };
       const offered = this.#flights.arrive();
-      const outcome = await this.#offer(key, entry, inherited);
+      const outcome = flight?.superseded ? 'stale' : await this.#offer(key, entry, inherited);
       if (outcome === 'stored') {
+        const running = this.#flights.get(request.key);
+        if (running !== undefined && running.departure < place) running.superseded = true;
         this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
       } else {
         decline(outcome === 'declined' ? 'too-large' : outcome);
@@ -229,7 +236,7 @@ export class Cache implements Reader {
         if (settled) return;
         settled = true;
         decline(reason);
-        flight?.land({ kind: 'private' });
+        flight?.land({ kind: reason === 'incomplete' ? 'abandoned' : 'private' });
       },
       get settled() {
         return settled;
@@ -254,6 +261,13 @@ export class Cache implements Reader {
   async #offer(key: string, entry: Entry, inherited: readonly Dependency[]): Promise<PutOutcome> {
     if (this.#closed) return 'unavailable';
     if (this.#invalidations.touches(entry.tags, key)) return 'stale';
-    return this.#store.put(key, entry, inherited);
+    try {
+      return await this.#store.put(key, entry, inherited);
+    } catch (error) {
+      // Whoever waits for this computation must go on whatever happens.
+      const text = error instanceof Error ? error.message : String(error);
+      this.#emit({ kind: 'layerFailed', layer: this.#store.name, operation: 'put', error: text });
+      return 'unavailable';
+    }
   }
 }

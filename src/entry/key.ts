@@ -17,13 +17,22 @@ export interface KeyParts {
   readonly scope?: string | undefined;
 }
 
-/**
- * Builds the key. The hash covers the type and the scope too, and is a whole SHA-256: cutting it to a few digits, as
- * short keys do, would let different filters meet.
- */
-export function reportKey({ type, report, identity, filters, scope }: KeyParts): string {
-  const hash = sha256(`${JSON.stringify([type, scope ?? null])}${canonical(filters)}`);
+/** Builds the key. */
+export function reportKey({ report, identity, ...parts }: KeyParts): string {
+  return keyOf(report, identity, hashOf(parts));
+}
+
+/** The key from its {@link hashOf}. */
+export function keyOf(report: KeyParts['report'], identity: string, hash: string): string {
   return `report:${encodeSegment(String(report))}:${identity}:${hash}`;
+}
+
+/**
+ * The part of the key that depends on neither report nor identity. It covers the type and the scope too, and is a whole
+ * SHA-256: cutting it to a few digits, as short keys do, would let different filters meet.
+ */
+export function hashOf({ type, filters, scope }: Pick<KeyParts, 'type' | 'filters' | 'scope'>): string {
+  return sha256(`${JSON.stringify([type, scope ?? null])}${canonical(filters)}`);
 }
 
 /** Adds the values of request headers to a key, because the answer varies by them. Absent differs from empty. */

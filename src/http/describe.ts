@@ -2,10 +2,11 @@
 import type { Request } from 'express';
 import type { Identity, Share } from '../contract/identity.js';
 import { parseFilters, type ParsedFilters } from '../entry/filters.js';
-import { identitySegment, reportKey } from '../entry/key.js';
+import { hashOf, identitySegment, keyOf } from '../entry/key.js';
 import { tag } from '../entry/tags.js';
 import type { RouteOptions } from '../options/options.js';
 import type { RoutePolicy } from '../options/parse.js';
+import { QueryMemo } from './query-memo.js';
 import type { Description, ProblemDetails } from './route.js';
 
 type Identify = (req: Request) => Identity | null | undefined | false | '' | 0;
@@ -20,28 +21,37 @@ export function describeRoute(
   const reportOf = options.report ?? pathOf;
   const tagsOf = options.tags ?? (() => []);
   const fixedTags = [tag('type', type), ...policy.tableTags];
+  // Holds what leads to a key only: refusals and bypasses are rare, and a client must not push the others out with them.
+  const memo = new QueryMemo();
 
   return (req) => {
     const who = policy.share === 'everyone' ? undefined : identify(req);
     const identity = identitySegment(who, policy.share);
-    if (identity === undefined) return { bypass: 'no-identity' };
-    const parsed = parseFilters(policy.filters, req.query);
-    if (!parsed.ok) {
-      const detail = `${parsed.parameter} is not ${parsed.expected}.`;
-      if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
-      return { refuse: problem('invalid-parameter', detail, parsed.parameter), reason: 'filter-value' };
-    }
-    const stranger = parsed.unknown[0];
-    if (stranger !== undefined && policy.unknownParameters !== 'ignore') {
-      if (policy.unknownParameters === 'bypass') return { bypass: 'unknown-parameter' };
-      return {
-        refuse: problem('unknown-parameter', `There is no parameter ${stranger}.`, stranger),
-        reason: 'unknown-parameter',
-      };
+    if (identity === undefined) return nobody(who);
+    const { query } = req;
+    const url = inFull(req, req.originalUrl);
+    let hash = memo.get(url, query);
+    if (hash === undefined) {
+      const parsed = parseFilters(policy.filters, query);
+      if (!parsed.ok) {
+        const detail = `${parsed.parameter} is not ${parsed.expected}.`;
+        if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
+        return { refuse: problem('invalid-parameter', detail, parsed.parameter), reason: 'filter-value' };
+      }
+      const stranger = parsed.unknown[0] ?? unread(req);
+      if (stranger !== undefined && policy.unknownParameters !== 'ignore') {
+        if (policy.unknownParameters === 'bypass') return { bypass: 'unknown-parameter' };
+        return {
+          refuse: problem('unknown-parameter', `There is no parameter ${stranger}.`, stranger),
+          reason: 'unknown-parameter',
+        };
+      }
+      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: inFull(req, pathOf(req)) });
+      memo.set(url, query, hash);
     }
     const report = reportOf(req);
     return {
-      key: reportKey({ type, report, identity, filters: parsed.values satisfies ParsedFilters, scope: pathOf(req) }),
+      key: keyOf(report, identity, hash),
       owner: identity,
       tags: [...fixedTags, tag('report', report), ...viewerTags(who || undefined, policy.share), ...tagsOf(req)],
     };
@@ -61,6 +71,39 @@ export function viewerTags(who: Identity | undefined, share: Share): string[] {
 export function pathOf(req: Request): string {
   const query = req.originalUrl.indexOf('?');
   return query < 0 ? req.originalUrl : req.originalUrl.slice(0, query);
+}
+
+/**
+ * A path with its host, the target of the request (RFC 9111 §2): where every school has its own host, user 7 of one is
+ * not user 7 of another, even if `identify` forgets the tenant, and a made-up host must not stand in the links of a
+ * shared report. Neither a host nor a path can contain the separator.
+ */
+function inFull(req: Request, path: string): string {
+  const { headers } = req;
+  // What Express makes of forwarded fields depends on whom it trusts, and costs as much as the rest of this function.
+  if (headers['x-forwarded-host'] !== undefined || headers['x-forwarded-proto'] !== undefined) {
+    return `${req.protocol}\n${req.hostname}\n${path}`;
+  }
+  return `${Reflect.has(req.socket, 'encrypted') ? 'https' : 'http'}\n${withoutPort(headers.host ?? '')}\n${path}`;
+}
+
+/** As Express has it: the same application on another port is the same target. */
+function withoutPort(host: string): string {
+  const colon = host.indexOf(':', host.startsWith('[') ? host.indexOf(']') : 0);
+  return colon < 0 ? host : host.slice(0, colon);
+}
+
+/** The query, where the application has switched its parser off: it reads the URL itself, so no part of it is known. */
+function unread(req: Request): string | undefined {
+  const query = req.originalUrl.slice(pathOf(req).length + 1);
+  return query !== '' && req.app.get('query parser') === false ? query : undefined;
+}
+
+/** A promise identifies nobody. It may still fail, and nobody else hears of that. */
+function nobody(who: unknown): Description {
+  if (!(who instanceof Promise)) return { bypass: 'no-identity' };
+  who.catch(() => undefined);
+  return { bypass: 'no-identity', detail: 'identify() answered with a promise.' };
 }
 
 function problem(kind: string, detail: string, parameter: string): ProblemDetails {

@@ -61,11 +61,11 @@ function stepFor(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pa
     tags: description.tags,
     ttlMs: route.ttlMs,
     consistency: route.consistency,
-    ...(wish.accept === undefined ? {} : { accept: wish.accept }),
-    ...(wish.refresh ? { refresh: true } : {}),
-    ...(wish.onlyIfCached ? { onlyIfCached: true } : {}),
+    refresh: wish.refresh,
+    onlyIfCached: wish.onlyIfCached,
   };
-  return { do: 'ask', request, baseKey: description.key };
+  const { accept } = wish;
+  return { do: 'ask', request: accept === undefined ? request : { ...request, accept }, baseKey: description.key };
 }
 
 export function messageOf(error: unknown): string {

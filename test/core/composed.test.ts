@@ -1,5 +1,6 @@
 // The composed cache without a server: what callers of its functions may get wrong.
 import { describe, expect, it } from '@jest/globals';
+import { systemClock } from '../../src/contract/clock.js';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { compose } from '../../src/create-report-cache.js';
 import { tag } from '../../src/entry/tags.js';
@@ -66,5 +67,28 @@ describe('getOrLoad', () => {
       );
     expect(await ask(1)).toBe(1);
     expect(await ask(2)).toBe(1);
+  });
+});
+
+describe('what the application hands in', () => {
+  it('an async onEvent that fails is nobody else’s failure', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const onEvent = (async () => {
+      throw new Error('listener');
+    }) as never;
+    await compose({ identify: () => null, onEvent }, new FakeClock()).clear();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('a time limit of months is not over at once', async () => {
+    const fired: string[] = [];
+    const long = systemClock.after(2 ** 40, () => fired.push('months'));
+    await new Promise<void>((resolve) => systemClock.after(5, () => (fired.push('5 ms'), resolve())));
+    long.cancel();
+    expect(fired).toEqual(['5 ms']);
   });
 });

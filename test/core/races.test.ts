@@ -133,3 +133,71 @@ describe('the lease', () => {
     expect(client.calls.position).toBe(asked);
   });
 });
+
+describe('a computation that hangs', () => {
+  it('keeps those waiting who came in its first time limit; who comes later computes, and others wait for him', async () => {
+    const { cache } = processOn(hub);
+    const hanging = await lead(cache.read(request()));
+    const patient = cache.read(request());
+    await tick();
+    clock.advance(30_000);
+    expect(await patient).toEqual({ next: 'alone', reason: 'wait' });
+    const second = await lead(cache.read(request()));
+    const third = cache.read(request());
+    await tick();
+    await second.store(draft('computed'));
+    expect(await third).toMatchObject({ next: 'serve', coalesced: true });
+    hanging.decline('incomplete');
+    expect(await cache.read(request())).toMatchObject({ next: 'serve' });
+  });
+});
+
+describe('a computation whose client has left', () => {
+  it('is begun again by one of those who waited, not by all at once', async () => {
+    const { cache } = processOn(hub);
+    const first = await lead(cache.read(request()));
+    const others = Array.from({ length: 20 }, () => cache.read(request()));
+    await tick();
+    first.decline('incomplete');
+    let led = 0;
+    const turns = await Promise.all(
+      others.map(async (turn) => {
+        const known = await turn;
+        if (known.next !== 'lead') return known.next;
+        led += 1;
+        await tick();
+        await known.load.store(draft('computed'));
+        return 'led';
+      }),
+    );
+    expect([led, turns.filter((turn) => turn === 'serve').length]).toEqual([1, 19]);
+  });
+});
+
+describe('a forced refresh', () => {
+  it('is not undone by a computation that had begun before it (RFC 9111 §4)', async () => {
+    const { cache } = processOn(hub);
+    const slow = await lead(cache.read(request()));
+    const waiting = cache.read(request());
+    await tick();
+    const forced = await lead(cache.read(request({ refresh: true })));
+    expect(await forced.store(draft('new'))).toBe('stored');
+    expect(await slow.store(draft('old'))).toBe('stale');
+    expect(await waiting).toMatchObject({ next: 'serve' });
+    const after = await cache.read(request());
+    expect(after.next === 'serve' && after.entry.body.toString()).toBe('new');
+  });
+});
+
+describe('a store that throws', () => {
+  it('lets nobody wait in vain, and store() does not reject', async () => {
+    const { cache, store } = processOn(hub);
+    const load = await lead(cache.read(request()));
+    const waiting = cache.read(request());
+    await tick();
+    store.put = () => Promise.reject(new Error('out of memory'));
+    expect(await load.store(draft('x'))).toBe('unavailable');
+    (await lead(waiting)).decline('error');
+    expect(events).toContainEqual(expect.objectContaining({ kind: 'layerFailed', operation: 'put' }));
+  });
+});

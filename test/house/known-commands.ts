@@ -14,6 +14,8 @@ export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
   'DATABASE_URL=postgres://… REDIS_URL=redis://… npm start':
     'npm start is test/system/start.test.ts, the servers are those of the smoke test',
   'npm run build': STAGE,
+  'npm run check:fresh': `${STAGE}, on fewer reads`,
+  'npm run bench': `${STAGE}, on one arm`,
   'npm run lint': STAGE,
   'npm run typecheck': STAGE,
   'npm run check:package': STAGE,

@@ -2,24 +2,32 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import { RedisStore } from '../../src/stores/redis/redis-store.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+
+interface HostOptions {
+  stringNumbers?: true;
+  enableOfflineQueue?: false;
+  lazyConnect?: true;
+  enableAutoPipelining?: true;
+  keyPrefix?: string;
+}
 
 const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
 const stores: RedisStore[] = [];
 const clients: Redis[] = [];
 const namespaces: string[] = [];
 
-async function connect(options: RedisOptions): Promise<Redis> {
-  const client = new Redis(url, options);
+async function connect(options: HostOptions): Promise<Redis> {
+  const client = new Redis(url, { ...options });
   clients.push(client);
   if (client.status !== 'wait' && client.status !== 'ready') await once(client, 'ready');
   return client;
 }
 
-async function storeOn(options: RedisOptions, namespace = `test-${randomUUID()}`) {
+async function storeOn(options: HostOptions, namespace = `test-${randomUUID()}`) {
   namespaces.push(`${options.keyPrefix ?? ''}{${namespace}}*`);
   const clock = new FakeClock();
   const client = await connect(options);
@@ -67,7 +75,7 @@ describe('a client', () => {
     expect(await store.lookup('k')).toMatchObject({ outcome: 'hit', position: { seq: 10 } });
   });
 
-  it.each<[string, RedisOptions]>([
+  it.each<[string, HostOptions]>([
     ['without an offline queue', { enableOfflineQueue: false }],
     ['that connects lazily', { lazyConnect: true }],
     ['that connects lazily, without an offline queue', { lazyConnect: true, enableOfflineQueue: false }],
@@ -87,5 +95,19 @@ describe('a client', () => {
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     expect((await next).tags).toEqual(['student:1']);
+  });
+});
+
+describe('an entry built from many cached values', () => {
+  it('names each tag once, as of its oldest use', async () => {
+    const { store, clock } = await storeOn({});
+    const at = await store.position();
+    const inherited = Array.from({ length: 40_000 }, () => ({ tags: ['a:1', 'b:1'], epoch: at.epoch, asOf: at.seq }));
+    expect(await store.put('k', makeEntry(at, clock.now()), inherited)).toBe('stored');
+    await store.invalidate(['b:1']);
+    const now = await store.position();
+    const fresh = { tags: ['a:1', 'b:1'], epoch: now.epoch, asOf: now.seq };
+    expect(await store.put('k', makeEntry(now, clock.now()), [fresh])).toBe('stored');
+    expect(await store.put('k', makeEntry(now, clock.now()), [fresh, ...inherited.slice(0, 1), fresh])).toBe('stale');
   });
 });

@@ -143,7 +143,7 @@ describe('FAULT 22 the connection for pushes is closed by the server', () => {
     });
     store.listen({ push: () => undefined, lost: () => tell('lost') });
     while (Number(await client.publish('{n}:c', 'probe 0')) === 0) await client.ping();
-    await client.client('KILL', 'TYPE', 'pubsub');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     expect(await told).toBe('lost');
   });
 });

@@ -187,7 +187,7 @@ describe('redis store', () => {
     };
     // The subscription is in force once the first push of a probe arrives.
     let probes = 0;
-    while (pushes.length === 0) {
+    while (pushes.length === 0 && probes < 5000) {
       await writer.store.invalidate(['probe:1']);
       probes += 1;
       await new Promise((resolve) => setImmediate(resolve));

@@ -59,7 +59,7 @@ export class TagTable {
     else this.#write(position.seq, tags);
   }
 
-  /** Takes over a position without knowing what happened before: everything older is invalid. What is marked later stays so. */
+  /** Takes over a position without knowing what happened before: everything older is invalid, what is marked later stays so. */
   adopt(position: Position): void {
     if (position.epoch !== this.#position.epoch) {
       this.#seqs.clear();

@@ -92,7 +92,7 @@ export class RedisStore implements Store, Backplane {
         entry.tags.length,
         ...entry.tags,
         keyTag(key),
-        ...inherited.flatMap(({ tags, asOf }) => tags.flatMap((tag) => [tag, asOf])),
+        ...[...oldestByTag(inherited)].flat(),
       ],
     )) as Reply;
     return code as PutOutcome;
@@ -190,6 +190,14 @@ export class RedisStore implements Store, Backplane {
       return this.#client.call('eval', lua, ...rest);
     }
   }
+}
+
+/** A report over ten thousand cached values depends on few tags: each counts once, as of its oldest use. */
+function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {
+  const oldest = new Map<string, number>();
+  for (const { tags, asOf } of inherited)
+    for (const tag of tags) oldest.set(tag, Math.min(asOf, oldest.get(tag) ?? asOf));
+  return oldest;
 }
 
 const processName = randomBytes(9).toString('base64url');
