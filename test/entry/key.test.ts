@@ -1,7 +1,7 @@
 // Keys: no two different inputs meet in one, and the same input always does.
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Identity } from '../../src/contract/identity.js';
+import type { Identity, Share } from '../../src/contract/identity.js';
 import { canonical } from '../../src/entry/canonical.js';
 import { encodeSegment } from '../../src/entry/encode.js';
 import { identitySegment, reportKey, variantKey, type KeyParts } from '../../src/entry/key.js';
@@ -58,6 +58,8 @@ describe('encodeSegment', () => {
   });
 
   it('a long text does not meet a short one whose encoding it spells', () => {
+    const long = 'x'.repeat(10_000);
+    expect(encodeSegment(encodeSegment(long))).not.toBe(encodeSegment(long));
     expect(encodeSegment('%20'.repeat(60))).not.toBe(encodeSegment(' '.repeat(60)));
     expect(encodeSegment('x'.repeat(10_000))).toHaveLength(44);
     expect(encodeSegment('\ud800'.repeat(200))).not.toBe(encodeSegment('\ud801'.repeat(200)));
@@ -202,6 +204,10 @@ function idOf({ user, tenant, role }: Identity) {
   return [String(user), tenant === undefined ? null : String(tenant), role ?? null];
 }
 
+function segmentOf(identity: { user: string; tenant: string | null; role: string | null }, share: Share) {
+  return identitySegment(identity as unknown as Identity, share);
+}
+
 describe('identitySegment', () => {
   it.each([
     [undefined],
@@ -241,6 +247,31 @@ describe('identitySegment', () => {
       identitySegment({ user: 'a!7' }, 'user'),
     ];
     expect(new Set(segments).size).toBe(segments.length);
+  });
+
+  it('PROPERTY two people are told apart by user, tenant and role, each of them', () => {
+    const word = fc.constantFrom('a', 'b', 'a!', '!a', 'a!b', '*', '~');
+    const person = fc.record({ user: word, tenant: fc.option(word), role: fc.option(word) });
+    fc.assert(
+      fc.property(person, person, (one, other) => {
+        const same = one.user === other.user && one.tenant === other.tenant && one.role === other.role;
+        expect(segmentOf(one, 'user') === segmentOf(other, 'user')).toBe(same);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('PROPERTY a shared segment is told apart by exactly what it is shared by', () => {
+    const word = fc.constantFrom('a', 'b', 'a!', '!a', '*');
+    const person = fc.record({ user: word, tenant: word, role: word });
+    fc.assert(
+      fc.property(person, person, (one, other) => {
+        const sameTenant = one.tenant === other.tenant;
+        expect(segmentOf(one, 'tenant') === segmentOf(other, 'tenant')).toBe(sameTenant);
+        expect(segmentOf(one, 'role') === segmentOf(other, 'role')).toBe(sameTenant && one.role === other.role);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('sharing is explicit, and impossible for who has no tenant or role', () => {
