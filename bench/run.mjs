@@ -1,11 +1,11 @@
-// Measures the hit paths against bare Express: `npm run build && npm run bench`.
+// Measures the hit paths against bare Express: `npm run bench`.
 //
 //   npm run bench                    all arms, writes bench/RESULTS.md and bench/results.svg (about ten minutes)
 //   npm run bench -- --quick         fewer and shorter bursts, prints only (about two minutes)
 //   npm run bench -- --only=memory   some arms with their floors, prints only; names are in arms.mjs
 //   npm run bench -- --profile       CPU profile of every server in bench/out, prints only
 //
-// Needs Redis (REDIS_URL, default redis://127.0.0.1:6379); keys of its own are removed at the end.
+// Redis: REDIS_URL, or whatever the tests would use; keys of its own are removed at the end.
 //
 // How: every arm is one Express application in a process of its own (server.mjs), so that no arm profits or suffers from
 // what another has done to the JIT. The load generator (load.mjs, autocannon) is another process on another core. A
@@ -22,10 +22,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { ARMS, CONNECTIONS, SIZES } from './arms.mjs';
+import { provideRedis } from '../test/support/redis-service.mjs';
 import { describeMachine, judge, printTable, writeMarkdown, writePlot } from './report.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-const REDIS_URL = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
 const NAMESPACE = `bench-${process.pid}`;
 
 const { values: flags } = parseArgs({
@@ -49,9 +49,10 @@ if (!existsSync(here('../dist/esm/index.js'))) {
 
 const cores = pinning();
 const cases = chooseCases();
-const redis = new Redis(REDIS_URL, { maxRetriesPerRequest: 1 });
+const service = await provideRedis();
+const redis = new Redis(service.url, { maxRetriesPerRequest: 1 });
 redis.on('error', () => undefined);
-const redisVersion = /redis_version:(\S+)/.exec(await redis.info('server').catch(unreachable))?.[1];
+const redisVersion = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1];
 const machine = describeMachine({ redisVersion, cores });
 const load = start('load.mjs', [], cores.load);
 const runs = [];
@@ -79,6 +80,7 @@ try {
   load.send({ do: 'exit' });
   await removeKeys();
   await redis.quit();
+  await service.stop();
 }
 
 const results = judge(cases, runs);
@@ -165,7 +167,7 @@ async function headersOf(arm, size, bytes) {
 }
 
 async function startServer(job, profiled = flags.profile) {
-  const argument = JSON.stringify({ ...job, namespace: `${NAMESPACE}.${job.arm}.${job.size}`, redisUrl: REDIS_URL });
+  const argument = JSON.stringify({ ...job, namespace: `${NAMESPACE}.${job.arm}.${job.size}`, redisUrl: service.url });
   if (profiled) mkdirSync(here('out'), { recursive: true });
   const profile = ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-name=${job.arm}-${job.size}.cpuprofile`];
   const child = start(
@@ -233,9 +235,4 @@ async function removeKeys() {
   for await (const keys of redis.scanStream({ match: `{${NAMESPACE}.*`, count: 1000 })) {
     if (keys.length > 0) await redis.unlink(...keys);
   }
-}
-
-function unreachable(error) {
-  console.error(`Redis is not reachable at ${REDIS_URL}: ${error.message}`);
-  process.exit(1);
 }

@@ -1,7 +1,7 @@
 // Everything a change must pass: `npm test`. Arguments after `--` go to Jest, e.g. `npm test -- test/http`.
 import { build } from './build.mjs';
 import { runJest } from './lib/jest.mjs';
-import { bin, node, seconds } from './lib/run.mjs';
+import { bin, node, run, seconds } from './lib/run.mjs';
 import { runStages } from './lib/stages.mjs';
 
 const start = performance.now();
@@ -12,6 +12,9 @@ const coverage = jestArgs.length === 0 ? ['--coverage'] : [];
 let counts = { passed: 0, failed: 0, skipped: 0 };
 
 const typecheck = (/** @type {string} */ project) => node([bin('typescript', 'tsc'), '--noEmit', '-p', project]);
+
+const npmRun = (/** @type {string} */ script, /** @type {string[]} */ ...args) =>
+  run('npm', ['run', '--silent', script, '--', ...args]);
 
 const succeeded = await runStages([
   ['build', build],
@@ -30,6 +33,9 @@ const succeeded = await runStages([
     },
   ],
   ['package', async () => void (await node(['scripts/check-package.mjs']))],
+  // Short runs that keep the long ones alive; their figures say nothing.
+  ['fresh', async () => void (await npmRun('check:fresh', '--quick', '--arms', 'strict', '--reads', '1500'))],
+  ['bench', async () => void (await npmRun('bench', '--quick', '--rounds', '1', '--only', 'memory'))],
 ]);
 
 // A run that failed outside its tests (lint, types, coverage, package) must not close with "0 failed".

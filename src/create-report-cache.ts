@@ -7,14 +7,14 @@ import type { EventSink } from './contract/events.js';
 import type { Store } from './contract/store.js';
 import { Cache } from './core/cache.js';
 import { createEventLog } from './core/event-log.js';
-import { getOrLoad, type Loader } from './core/get-or-load.js';
+import { getOrLoad, loadAlone, type Loader } from './core/get-or-load.js';
 import { GuardedStore } from './core/guarded-store.js';
 import { Invalidations } from './core/invalidations.js';
 import { Scopes } from './core/scope.js';
 import { TieredStore } from './core/tiered-store.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
-import { EVERYTHING, tag, tableTag } from './entry/tags.js';
+import { EVERYTHING, isTag, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
 import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
@@ -63,7 +63,10 @@ export interface ReportCache {
   /** Adds tags to the report that is being computed in this asynchronous context; outside of one it does nothing. */
   addTags(...tags: string[]): void;
 
-  /** Invalidates by tag: every entry that carries one, in every process. Resolves once it is in force, or after `hold`. */
+  /**
+   * Invalidates by tag: every entry that carries one, in every process. Resolves once it is in force, or after `hold`.
+   * @throws ERC_TAG for what is no tag.
+   */
   invalidate(tags: string | readonly string[], cause?: string): Promise<void>;
 
   /** Invalidates by pattern, see "Patterns" in the README. @returns the tags it came to. @throws ERC_PATTERN */
@@ -158,36 +161,40 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       const policy = parsePolicy(pick(request), policyOf(request.type), 'getOrLoad()');
       const share = request.share ?? 'user';
       const identity = identitySegment(request.identity, share);
+      const { type, report, filters = {}, tables = [] } = request;
+      const tags = [tag('report', report), ...tables.map((table) => tableTag(table)), ...(request.tags ?? [])];
       if (identity === undefined) {
-        emit({ kind: 'bypass', type: request.type, reason: 'no-identity' });
-        return loader({ addTags: () => undefined });
+        emit({ kind: 'bypass', type, reason: 'no-identity' });
+        scopes.computation?.addTags(tags);
+        return loadAlone(loader, scopes);
       }
-      const { type, report, filters = {}, tags = [], tables = [] } = request;
       return getOrLoad(
         cache,
         {
           key: reportKey({ type, report, identity, filters }),
           type,
           owner: identity,
-          tags: [
-            tag('type', type),
-            tag('report', report),
-            ...viewerTags(request.identity ?? undefined, share),
-            ...tables.map((table) => tableTag(table)),
-            ...tags,
-          ],
+          tags: [tag('type', type), ...viewerTags(request.identity ?? undefined, share), ...tags],
           ttlMs: policy.ttlMs,
           consistency: policy.consistency,
         },
         loader,
         request.codec ?? structuredCodec,
         emit,
+        scopes,
       );
     },
 
     addTags: (...tags) => scopes.computation?.addTags(tags),
 
-    invalidate: (tags, cause = 'call') => invalidations.invalidate(typeof tags === 'string' ? [tags] : tags, cause),
+    async invalidate(tags, cause = 'call') {
+      const named = typeof tags === 'string' ? [tags] : tags;
+      for (const one of named) {
+        if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
+        throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
+      }
+      await invalidations.invalidate(named, cause);
+    },
 
     async invalidatePattern(pattern) {
       const found = resolvePattern(pattern, types);

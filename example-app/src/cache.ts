@@ -74,11 +74,16 @@ function declareCascades(reports: Reports): void {
     reports.cascade<ModulePresentation | Assessment | Material>(entity, () => [CATALOGUE], { kinds: ['catalogue'] });
 }
 
-export function createCaching({ redisUrl, schema }: Config, logger: Logger): Caching {
+/** @param create makes the cache of these options: the place to change or replace it without a word to the platform. */
+export function createCaching(
+  { redisUrl, schema }: Config,
+  logger: Logger,
+  create: typeof createReportCache = createReportCache,
+): Caching {
   const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { lazyConnect: true });
   // Without a listener ioredis prints every lost connection; the reports go on from memory or the database.
   redis?.on('error', (error: Error) => logger.warn({ err: error }, 'redis'));
-  const reports = createReportCache({
+  const reports = create({
     ...(redis && { redis }),
     // Two platforms on one Redis must not meet: the same student id is somebody else there.
     namespace: schema,

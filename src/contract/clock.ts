@@ -15,11 +15,14 @@ export interface Clock {
   nextTurn(task: () => void): void;
 }
 
+/** Node fires a timer of more than 2^31 - 1 ms at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, task) {
-    const timer = setTimeout(task, ms);
+    const timer = setTimeout(task, Math.min(ms, LONGEST_TIMER));
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },

@@ -18,8 +18,8 @@ export interface RedisLike {
 /** The second connection, made by `duplicate()` and owned here. */
 export interface SubscriberLike {
   readonly status: string;
-  // eslint-disable-next-line -- listeners of ioredis take what their event gives
-  on(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown;
+  on(event: 'ready' | 'close' | 'end' | 'error', listener: () => void): unknown;
   subscribe(...channels: string[]): Promise<unknown>;
   disconnect(): void;
 }

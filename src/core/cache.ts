@@ -1,10 +1,11 @@
 // The heart: look up, wait for a running computation, or compute with the position captured before the first read.
 import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
+import { ERROR_ADVICE } from '../contract/errors.js';
 import type { DeclineReason, EventSink } from '../contract/events.js';
 import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
-import { withWholeKinds } from '../entry/tags.js';
+import { isTag, withWholeKinds } from '../entry/tags.js';
 import { Flights, type Flight, type Landing } from './flights.js';
 import type { Invalidations } from './invalidations.js';
 import type { Computation, Scopes } from './scope.js';
@@ -27,6 +28,7 @@ export class Cache implements Reader {
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #flights = new Flights();
+  #advised = false;
   #closed = false;
 
   constructor(
@@ -65,12 +67,11 @@ export class Cache implements Reader {
   #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
     if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (found.outcome === 'hit') {
-      if (this.#invalidations.touches(found.entry.tags))
-        return this.#lead(request, found.position, 'invalidated', started);
-      const wanted = request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
+      const pending = this.#invalidations.touches(found.entry.tags, request.key);
+      const wanted = !pending && request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
       if (wanted) return this.#serve(request, found.entry, found.layer, false, started);
       if (request.onlyIfCached) return { next: 'none' };
-      return this.#lead(request, found.position, 'request', started);
+      return this.#lead(request, found.position, pending ? 'invalidated' : 'request', started);
     }
     if (request.onlyIfCached) return { next: 'none' };
     const flight = this.#flights.get(request.key);
@@ -83,9 +84,14 @@ export class Cache implements Reader {
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
     const landing = await this.#landingInTime(flight);
-    if (landing === undefined) return this.#bypass(request, 'wait');
-    // Stored means compared with the truth after this reader had arrived; begun later means it read later.
-    const usable = landing.kind === 'stored' || (landing.kind === 'unproved' && arrival < flight.departure);
+    if (landing === undefined) {
+      flight.giveUp();
+      return this.#bypass(request, 'wait');
+    }
+    // Compared with the truth, or begun, after this reader had arrived.
+    const usable =
+      (landing.kind === 'stored' && arrival < landing.offered) ||
+      (landing.kind === 'unproved' && arrival < flight.departure);
     if (usable && (request.accept?.(landing.entry, this.#clock.now()) ?? true)) {
       return this.#serve(request, landing.entry, this.#store.name, true, started);
     }
@@ -105,7 +111,8 @@ export class Cache implements Reader {
 
   #serve(request: ReadRequest, entry: Entry, layer: LayerName, coalesced: boolean, started: number): Turn {
     // A report built from this one depends on all that this one depends on, as of when this one was read.
-    this.#scopes.computation?.inherit(entry);
+    const { tags, epoch, asOf } = entry;
+    this.#scopes.computation?.inherit({ tags, epoch, asOf });
     this.#emit({
       kind: 'hit',
       key: request.key,
@@ -144,12 +151,15 @@ export class Cache implements Reader {
     const inherited: Dependency[] = [];
     const createdAt = this.#clock.now();
     const began = this.#clock.monotonic();
+    const place = flight?.departure ?? this.#flights.arrive();
     let settled = false;
 
     const computation: Computation = {
       addTags: (more) => {
-        for (const tag of more) tags.add(tag);
-        outer?.addTags(more);
+        // An iterator can be read only once.
+        const found = [...more];
+        for (const tag of found) tags.add(tag);
+        outer?.addTags(found);
       },
       inherit: (dependency) => {
         inherited.push(dependency);
@@ -171,8 +181,10 @@ export class Cache implements Reader {
     };
 
     const settle = async (draft: Draft): Promise<PutOutcome> => {
-      const all = withWholeKinds(tags);
-      const unfit = scope.tainted ? 'transaction' : all.length > this.#options.maxTags ? 'too-many-tags' : undefined;
+      const wellFormed = this.#wellFormed(tags);
+      const all = wellFormed ? withWholeKinds(tags) : [];
+      const tooMany = all.length > this.#options.maxTags;
+      const unfit = scope.tainted ? 'transaction' : !wellFormed ? 'error' : tooMany ? 'too-many-tags' : undefined;
       if (unfit !== undefined) {
         decline(unfit);
         flight?.land({ kind: 'private' });
@@ -195,15 +207,18 @@ export class Cache implements Reader {
         epoch: position.epoch,
         asOf: position.seq,
       };
-      const outcome = await this.#offer(key, entry, inherited);
+      const offered = this.#flights.arrive();
+      const outcome = flight?.superseded ? 'stale' : await this.#offer(key, entry, inherited);
       if (outcome === 'stored') {
+        const running = this.#flights.get(request.key);
+        if (running !== undefined && running.departure < place) running.superseded = true;
         this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
       } else {
         decline(outcome === 'declined' ? 'too-large' : outcome);
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
-      else flight?.land({ kind: outcome === 'stored' ? 'stored' : 'unproved', entry });
+      else flight?.land(outcome === 'stored' ? { kind: 'stored', entry, offered } : { kind: 'unproved', entry });
       return outcome;
     };
 
@@ -221,7 +236,7 @@ export class Cache implements Reader {
         if (settled) return;
         settled = true;
         decline(reason);
-        flight?.land({ kind: 'private' });
+        flight?.land({ kind: reason === 'incomplete' ? 'abandoned' : 'private' });
       },
       get settled() {
         return settled;
@@ -229,9 +244,30 @@ export class Cache implements Reader {
     };
   }
 
+  /** What is no tag cannot be invalidated, so whatever carries it must not be stored. */
+  #wellFormed(tags: ReadonlySet<unknown>): boolean {
+    for (const one of tags) {
+      if (isTag(one)) continue;
+      if (!this.#advised) {
+        const message = `${JSON.stringify(one) ?? String(one)} is no tag; what carries it is not cached. ${ERROR_ADVICE.ERC_TAG}`;
+        this.#emit({ kind: 'advice', code: 'ERC_TAG', message });
+      }
+      this.#advised = true;
+      return false;
+    }
+    return true;
+  }
+
   async #offer(key: string, entry: Entry, inherited: readonly Dependency[]): Promise<PutOutcome> {
     if (this.#closed) return 'unavailable';
-    if (this.#invalidations.touches(entry.tags)) return 'stale';
-    return this.#store.put(key, entry, inherited);
+    if (this.#invalidations.touches(entry.tags, key)) return 'stale';
+    try {
+      return await this.#store.put(key, entry, inherited);
+    } catch (error) {
+      // Whoever waits for this computation must go on whatever happens.
+      const text = error instanceof Error ? error.message : String(error);
+      this.#emit({ kind: 'layerFailed', layer: this.#store.name, operation: 'put', error: text });
+      return 'unavailable';
+    }
   }
 }

@@ -29,7 +29,9 @@ export function createEventLog(
   if (logger === undefined && listener === undefined) return () => undefined;
   return (event) => {
     try {
-      listener?.(event);
+      const heard: unknown = listener?.(event);
+      // An async listener fails later; unheard, that would end the process.
+      if (heard instanceof Promise) heard.catch(() => undefined);
       const level = LEVELS[event.kind];
       if (logger === undefined || logger.isLevelEnabled?.(level) === false) return;
       const { kind, ...fields } = event;

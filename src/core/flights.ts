@@ -3,10 +3,15 @@ import type { Entry } from '../contract/entry.js';
 
 /** How a computation ended, for those who waited. */
 export type Landing =
-  /** Stored: proved current after everybody who waited had arrived. */
-  | { readonly kind: 'stored'; readonly entry: Entry }
+  /**
+   * Stored, so compared with the truth after `offered`: current for everybody who had arrived by then. Not for who came
+   * later, because the store's answer may be read long after it was given, and a write may lie between.
+   */
+  | { readonly kind: 'stored'; readonly entry: Entry; readonly offered: number }
   /** Fit to be shared, but not proved: only for those who had arrived before it began. */
   | { readonly kind: 'unproved'; readonly entry: Entry }
+  /** Its reader has left before it was done: one of those who waited begins again, the others wait for him. */
+  | { readonly kind: 'abandoned' }
   /** Not fit to be shared: everybody computes for himself. */
   | { readonly kind: 'private' };
 
@@ -15,6 +20,10 @@ export interface Flight {
   readonly departure: number;
   readonly landing: Promise<Landing>;
   land(landing: Landing): void;
+  /** Takes too long: nobody else begins to wait for it, and the next reader may begin another. */
+  giveUp(): void;
+  /** A forced refresh has been stored meanwhile: what began before it must not take its place (RFC 9111 §4). */
+  superseded: boolean;
 }
 
 export class Flights {
@@ -41,14 +50,14 @@ export class Flights {
     const landing = new Promise<Landing>((resolve) => {
       settle = resolve;
     });
-    const flight: Flight = {
-      departure: this.arrive(),
-      landing,
-      land: (result) => {
-        if (this.#running.get(key) === flight) this.#running.delete(key);
-        settle(result);
-      },
+    const giveUp = () => {
+      if (this.#running.get(key) === flight) this.#running.delete(key);
     };
+    const land = (result: Landing) => {
+      giveUp();
+      settle(result);
+    };
+    const flight: Flight = { departure: this.arrive(), landing, land, giveUp, superseded: false };
     this.#running.set(key, flight);
     return flight;
   }

@@ -2,6 +2,7 @@
 import type { EventSink } from '../contract/events.js';
 import type { Reader, ReadRequest, Load } from '../contract/reading.js';
 import type { ValueCodec } from '../entry/value-codec.js';
+import type { Scopes } from './scope.js';
 
 /** What a loader may say about its run. */
 export interface LoaderRun {
@@ -21,6 +22,7 @@ export async function getOrLoad<T>(
   loader: Loader<T>,
   codec: ValueCodec,
   emit: EventSink,
+  scopes: Pick<Scopes, 'computation'>,
 ): Promise<T> {
   const turn = await reader.read(request);
   switch (turn.next) {
@@ -30,14 +32,20 @@ export async function getOrLoad<T>(
       } catch (error) {
         // Written by a Node or a codec that this process does not understand.
         emit({ kind: 'layerFailed', layer: turn.layer, operation: 'decode', error: text(error) });
-        return loadAndStore(await leadAnyway(reader, request), loader, codec, emit);
+        const load = await leadAnyway(reader, request);
+        return load === undefined ? loadAlone(loader, scopes) : loadAndStore(load, loader, codec, emit);
       }
     case 'lead':
       return loadAndStore(turn.load, loader, codec, emit);
     case 'alone':
     case 'none':
-      return loader({ addTags: () => undefined });
+      return loadAlone(loader, scopes);
   }
+}
+
+/** Without the cache. A report around it depends on what is found here all the same. */
+export async function loadAlone<T>(loader: Loader<T>, scopes: Pick<Scopes, 'computation'>): Promise<T> {
+  return loader({ addTags: (tags) => scopes.computation?.addTags(tags) });
 }
 
 async function leadAnyway(reader: Reader, request: ReadRequest): Promise<Load | undefined> {
@@ -45,13 +53,7 @@ async function leadAnyway(reader: Reader, request: ReadRequest): Promise<Load | 
   return turn.next === 'lead' ? turn.load : undefined;
 }
 
-async function loadAndStore<T>(
-  load: Load | undefined,
-  loader: Loader<T>,
-  codec: ValueCodec,
-  emit: EventSink,
-): Promise<T> {
-  if (load === undefined) return loader({ addTags: () => undefined });
+async function loadAndStore<T>(load: Load, loader: Loader<T>, codec: ValueCodec, emit: EventSink): Promise<T> {
   let value: T;
   try {
     value = await load.run(() => loader({ addTags: (tags) => load.addTags(tags) }));

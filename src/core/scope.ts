@@ -18,8 +18,8 @@ interface Transaction {
 class Scope {
   /** Transactions begun in this context and still open. */
   readonly transactions = new Map<object, Transaction>();
-  /** Has written in a transaction that was undone: what was computed may show rows that never existed. */
-  undone = false;
+  /** Transactions that had written and were undone: what was computed meanwhile may show rows that never existed. */
+  undone = 0;
   readonly computation: Computation | undefined;
   readonly parent: Scope | undefined;
 
@@ -34,10 +34,15 @@ class Scope {
     return this.parent?.blocked ?? false;
   }
 
-  get tainted(): boolean {
-    if (this.undone) return true;
+  /** Whether a transaction of this context or one around it has written and is still open. */
+  get writing(): boolean {
     for (const transaction of this.transactions.values()) if (transaction.wrote) return true;
-    return false;
+    return this.parent?.writing ?? false;
+  }
+
+  /** {@link undone} of this context and all around it. */
+  get undoneAround(): number {
+    return this.undone + (this.parent?.undoneAround ?? 0);
   }
 }
 
@@ -64,10 +69,11 @@ export class Scopes implements TransactionTracker {
   /** Opens the context of `computation` inside the current one. */
   open(computation: Computation): OpenScope {
     const scope = new Scope(computation, this.#storage.getStore());
+    const undoneBefore = scope.undoneAround;
     return {
       run: (task) => this.#storage.run(scope, task),
       get tainted() {
-        return scope.tainted;
+        return scope.writing || scope.undoneAround > undoneBefore;
       },
     };
   }
@@ -97,7 +103,7 @@ export class Scopes implements TransactionTracker {
     const scope = this.#byRunner.get(runner);
     const transaction = scope?.transactions.get(runner);
     if (!scope || !transaction) return;
-    if (transaction.wrote && !committed) scope.undone = true;
+    if (transaction.wrote && !committed) scope.undone += 1;
     scope.transactions.delete(runner);
     this.#byRunner.delete(runner);
   }

@@ -143,8 +143,11 @@ export class TieredStore implements Store, BackplaneListener {
       this.#awaitPush(position);
       return false;
     }
-    this.#provedMonotonic = Math.max(this.#provedMonotonic, sentMonotonic);
-    this.#provedWall = Math.max(this.#provedWall, sentWall);
+    if (sentMonotonic >= this.#provedMonotonic) {
+      this.#provedMonotonic = sentMonotonic;
+      // The latest proof's, not the latest time: a clock set back would make the lease useless until it has caught up.
+      this.#provedWall = sentWall;
+    }
     return true;
   }
 

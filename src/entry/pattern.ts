@@ -1,6 +1,6 @@
 // Patterns with wildcards, resolved to tags: nothing is ever searched for by pattern, in no store.
 import { ReportCacheError } from '../contract/errors.js';
-import { EVERYTHING, tag, wholeKind, type Tag } from './tags.js';
+import { EVERYTHING, keyTag, tag, wholeKind, type Tag } from './tags.js';
 
 export interface ResolvedPattern {
   readonly tags: readonly Tag[];
@@ -24,12 +24,14 @@ export function resolvePattern(pattern: string, types: ReadonlySet<string>): Res
   const segments = pattern.split(':');
   while (segments.length > 1 && segments.at(-1) === '*') segments.pop();
   const [first = '', ...rest] = segments;
+  // A whole key, in which the `*` of a shared entry's viewer is no wildcard.
+  if (first === 'report' && rest.length === 3 && !segments.includes('') && !/\*/.test(`${rest[0]}${rest[2]}`))
+    return { tags: [keyTag(segments.join(':'))], exact: true };
   if (segments.some((segment) => segment === '' || (segment !== '*' && segment.includes('*')))) throw wrong();
   if (first === '*') throw wrong();
   if (first === 'report') {
-    const [report, viewer, hash] = rest;
-    if (report === undefined || rest.length > 3) throw wrong();
-    if (hash !== undefined) return { tags: [`key:${pattern}` as Tag], exact: true };
+    const [report, viewer] = rest;
+    if (report === undefined || rest.length > 2) throw wrong();
     if (report === '*') {
       if (viewer === undefined) return { tags: [EVERYTHING], exact: true };
       return { tags: [named('viewer', viewer.split('!')[0] ?? '')], exact: !viewer.includes('!') };

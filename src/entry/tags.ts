@@ -12,6 +12,8 @@ export const EVERYTHING = '*' as Tag;
 /** Kinds that the library puts on entries by itself. */
 export const OWN_KINDS = ['viewer', 'report', 'type', 'table', 'tenant', 'key'] as const;
 
+const ON_EVERY_ENTRY: ReadonlySet<string> = new Set(['viewer', 'report', 'type', 'key']);
+
 const KIND = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /**
@@ -30,18 +32,30 @@ export function tag(kind: string, id: string | number | bigint): Tag {
   return `${kind}:${encodeSegment(String(id))}` as Tag;
 }
 
+const TAG = /^[A-Za-z][A-Za-z0-9_-]{0,63}:(?:\*|[A-Za-z0-9._%~-]+)$/;
+
+/** Whether this is a tag as {@link tag} writes it. A space in one would fall apart in a store, and invalidate nothing. */
+export function isTag(value: unknown): value is Tag {
+  return typeof value === 'string' && TAG.test(value);
+}
+
 /**
  * "Some rows of this kind changed, unknown which": reaches every entry that carries any tag of the kind.
- * Every entry has a viewer, a report and a type, so for these it is {@link EVERYTHING}.
+ * Every entry has a viewer, a report, a type and a key, so for these it is {@link EVERYTHING}.
  */
 export function wholeKind(kind: string): Tag {
   if (!KIND.test(kind)) throw new ReportCacheError('ERC_TAG', `"${kind}" is not a tag kind.`);
-  return kind === 'viewer' || kind === 'report' || kind === 'type' ? EVERYTHING : (`${kind}:*` as Tag);
+  return ON_EVERY_ENTRY.has(kind) ? EVERYTHING : (`${kind}:*` as Tag);
 }
 
 /** The tag that every write to a table invalidates; for lists and aggregates over the whole table. */
 export function tableTag(table: string): Tag {
   return tag('table', table);
+}
+
+/** The tag that stands for one key: lets a single deletion fence a computation that is still running. */
+export function keyTag(key: string): Tag {
+  return `key:${key}` as Tag;
 }
 
 /** The kind in front of the first colon. */

@@ -27,9 +27,10 @@ export function describeRoute(
   return (req) => {
     const who = policy.share === 'everyone' ? undefined : identify(req);
     const identity = identitySegment(who, policy.share);
-    if (identity === undefined) return { bypass: 'no-identity' };
-    const { originalUrl, query } = req;
-    let hash = memo.get(originalUrl, query);
+    if (identity === undefined) return nobody(who);
+    const { query } = req;
+    const url = inFull(req, req.originalUrl);
+    let hash = memo.get(url, query);
     if (hash === undefined) {
       const parsed = parseFilters(policy.filters, query);
       if (!parsed.ok) {
@@ -37,7 +38,7 @@ export function describeRoute(
         if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
         return { refuse: problem('invalid-parameter', detail, parsed.parameter), reason: 'filter-value' };
       }
-      const stranger = parsed.unknown[0];
+      const stranger = parsed.unknown[0] ?? unread(req);
       if (stranger !== undefined && policy.unknownParameters !== 'ignore') {
         if (policy.unknownParameters === 'bypass') return { bypass: 'unknown-parameter' };
         return {
@@ -45,8 +46,8 @@ export function describeRoute(
           reason: 'unknown-parameter',
         };
       }
-      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: pathOf(req) });
-      memo.set(originalUrl, query, hash);
+      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: inFull(req, pathOf(req)) });
+      memo.set(url, query, hash);
     }
     const report = reportOf(req);
     return {
@@ -62,7 +63,7 @@ export function viewerTags(who: Identity | undefined, share: Share): string[] {
   if (who === undefined || share === 'everyone') return [];
   // A shared entry is nobody's in particular: whoever happened to compute it does not matter.
   const tags: string[] = share === 'user' ? [tag('viewer', who.user)] : [];
-  if (who.tenant !== undefined) tags.push(tag('tenant', who.tenant));
+  if (who.tenant !== undefined && who.tenant !== null) tags.push(tag('tenant', who.tenant));
   return tags;
 }
 
@@ -70,6 +71,39 @@ export function viewerTags(who: Identity | undefined, share: Share): string[] {
 export function pathOf(req: Request): string {
   const query = req.originalUrl.indexOf('?');
   return query < 0 ? req.originalUrl : req.originalUrl.slice(0, query);
+}
+
+/**
+ * A path with its host, the target of the request (RFC 9111 §2): where every school has its own host, user 7 of one is
+ * not user 7 of another, even if `identify` forgets the tenant, and a made-up host must not stand in the links of a
+ * shared report. Neither a host nor a path can contain the separator.
+ */
+function inFull(req: Request, path: string): string {
+  const { headers } = req;
+  // What Express makes of forwarded fields depends on whom it trusts, and costs as much as the rest of this function.
+  if (headers['x-forwarded-host'] !== undefined || headers['x-forwarded-proto'] !== undefined) {
+    return `${req.protocol}\n${req.hostname}\n${path}`;
+  }
+  return `${Reflect.has(req.socket, 'encrypted') ? 'https' : 'http'}\n${withoutPort(headers.host ?? '')}\n${path}`;
+}
+
+/** As Express has it: the same application on another port is the same target. */
+function withoutPort(host: string): string {
+  const colon = host.indexOf(':', host.startsWith('[') ? host.indexOf(']') : 0);
+  return colon < 0 ? host : host.slice(0, colon);
+}
+
+/** The query, where the application has switched its parser off: it reads the URL itself, so no part of it is known. */
+function unread(req: Request): string | undefined {
+  const query = req.originalUrl.slice(pathOf(req).length + 1);
+  return query !== '' && req.app.get('query parser') === false ? query : undefined;
+}
+
+/** A promise identifies nobody. It may still fail, and nobody else hears of that. */
+function nobody(who: unknown): Description {
+  if (!(who instanceof Promise)) return { bypass: 'no-identity' };
+  who.catch(() => undefined);
+  return { bypass: 'no-identity', detail: 'identify() answered with a promise.' };
 }
 
 function problem(kind: string, detail: string, parameter: string): ProblemDetails {

@@ -60,7 +60,8 @@ export function lead(context: Leading): void {
       const now = clock.now();
       const length = lineOf(after, 'content-length');
       const bytes = whole?.bytes ?? (length === undefined ? undefined : Number(length));
-      const verdict = judge(context, said, addedVary(before, said), status, bytes, now);
+      const demanded = demandedVary(before, after);
+      const verdict = judge(context, said, demanded, status, bytes, now);
       const stated = sayToBrowser(edits, route, said, after, status, verdict, now - startedAt);
       const etag = chooseEtag(edits, after, verdict.store ? whole?.body : undefined);
       if (verdict.store) {
@@ -75,7 +76,7 @@ export function lead(context: Leading): void {
             verdict.without,
             new Map([
               ['cache-control', stated],
-              ['vary', addedVary(before, said).join(', ') || undefined],
+              ['vary', demanded.join(', ') || undefined],
             ]),
           ),
         };
@@ -150,10 +151,19 @@ function judge(
   return key === load.key ? verdict : { ...verdict, key };
 }
 
-/** Header names that the handler's Vary has and that of earlier middleware had not. */
-function addedVary(before: Fields, said: Fields): string[] {
+/**
+ * What middleware in front says of itself: CORS of its own headers, which no entry keeps, and a login of whom it has
+ * recognised, which `identify` puts into the key.
+ */
+const SAID_IN_FRONT: ReadonlySet<string> = new Set(['origin', 'cookie', 'authorization']);
+
+/** Header names that the answer varies by. One said in front counts: whether the handler meant it too, nobody can see. */
+function demandedVary(before: Fields, after: Fields): string[] {
   const earlier = listFieldNames(lineOf(before, 'vary') ?? '').map((name) => name.toLowerCase());
-  return listFieldNames(lineOf(said, 'vary') ?? '').filter((name) => !earlier.includes(name.toLowerCase()));
+  return listFieldNames(lineOf(after, 'vary') ?? '').filter((name) => {
+    const key = name.toLowerCase();
+    return !(SAID_IN_FRONT.has(key) && earlier.includes(key));
+  });
 }
 
 /** Sets Cache-Control; returns the handler's own words, if any, for the entry. */

@@ -118,7 +118,8 @@ export function createMiddleware({
       return;
     }
     try {
-      if (!res.destroyed) take(req, res, next, ask, known);
+      // Somebody in front, a time limit for example, may have answered meanwhile.
+      if (!res.destroyed && !res.headersSent) take(req, res, next, ask, known);
       // Nobody to compute for: whoever waits for this load computes for himself.
       else if (known.next === 'lead') known.load.decline('incomplete');
     } catch (error) {

@@ -57,7 +57,10 @@ export function holdEndFor(res: Response, invalidate: () => Promise<void>): void
     const release = () => {
       original(...args);
     };
-    invalidate().then(release, release);
+    // A hook in front that throws finds no caller to throw to any more.
+    invalidate()
+      .then(release, release)
+      .catch((error: unknown) => res.destroy(error instanceof Error ? error : undefined));
     return res;
   } as typeof res.end;
 }

@@ -42,7 +42,6 @@ export interface ReportCacheOptions {
    * Says who is asking. Called once per request, after your authentication. Nothing usable (no user, an empty id, an
    * error) means BYPASS: the handler answers and nothing is stored.
    */
-  // eslint-disable-next-line -- a host's own Request type may be narrower than Express's
   readonly identify: (req: Request) => Identity | null | undefined | false | '' | 0;
   /** An ioredis client or cluster (5.4+ or 6, Redis 7+ or Valkey). Without it: one process, memory only. */
   readonly redis?: RedisLike;

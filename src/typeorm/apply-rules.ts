@@ -1,11 +1,11 @@
 // Turns what is known of a changed row into tags, and what is not known into questions or coarse tags.
-import { kindOf, tag } from '../entry/tags.js';
+import { EVERYTHING, isTag, kindOf, tag } from '../entry/tags.js';
 import type { EventSink } from '../contract/events.js';
 import type { ChangeKind, RowChange } from './cascade-rule.js';
 import { keyColumns } from './relation-path.js';
 import { idText, isObject, LOST, type Row, type RowId, type RowVersion } from './rows.js';
 import type { CompiledRule } from './compiled-rule.js';
-import { isTag, type LookupStart, type TagBag } from './tag-bag.js';
+import type { LookupStart, TagBag } from './tag-bag.js';
 import type { EntityMetadataLike } from './typeorm-like.js';
 
 export interface KnownChange {
@@ -152,8 +152,11 @@ function addTags(
   bag: TagBag,
   emit: EventSink,
 ): void {
-  for (const one of tags) {
-    if (!isTag(one)) throw new TypeError(`the rule returned ${JSON.stringify(one) ?? String(one)}, which is not a tag`);
+  for (const given of tags) {
+    const one = given === EVERYTHING ? EVERYTHING : isTag(given) ? given : undefined;
+    if (one === undefined) {
+      throw new TypeError(`the rule returned ${JSON.stringify(given) ?? String(given)}, which is not a tag`);
+    }
     bag.add(one);
     const kind = kindOf(one);
     if (!rule.kinds || rule.kinds.has(kind) || kind === '*') continue;

@@ -2,10 +2,10 @@
 import type { Clock } from '../contract/clock.js';
 import type { EventSink } from '../contract/events.js';
 import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
-import { Accounting } from './accounting.js';
+import type { Accounting } from './accounting.js';
 import { errorText } from './apply-rules.js';
 import { lookUp, settleCoarsely } from './look-up.js';
-import { isObject } from './rows.js';
+import { hasOpenTransaction, newPending, type Pending } from './pending.js';
 import type { Schema } from './schema.js';
 import { TagBag } from './tag-bag.js';
 import type { DriverLike, QueryRunnerLike } from './typeorm-like.js';
@@ -29,56 +29,6 @@ export interface LedgerParts {
   /** Transactions read from one snapshot unless a statement says otherwise. */
   readonly snapshotByDefault: boolean;
 }
-
-interface Pending {
-  readonly accounting: Accounting;
-  /** One bag per open level: the transaction, then its savepoints. */
-  levels: TagBag[];
-  /** Written outside transactions and not flushed yet. */
-  loose: TagBag;
-  looseFlush: Promise<void> | undefined;
-  /** Levels that are being rolled back; they come back if that fails. */
-  doomed: TagBag | undefined;
-  /** A transaction was begun with raw SQL. */
-  rawOpen: boolean;
-  /** COMMIT may have been sent. */
-  commitTried: boolean;
-  /** The server answered COMMIT with ROLLBACK. */
-  refused: boolean;
-  /** The connection came with somebody else's open transaction. */
-  dirty: boolean;
-  /** Statements of different levels overlapped: an inner rollback proves nothing about one bag. */
-  tangled: boolean;
-  tracked: boolean;
-  settling: boolean;
-}
-
-function newPending(): Pending {
-  return {
-    accounting: new Accounting(),
-    levels: [],
-    loose: new TagBag(),
-    looseFlush: undefined,
-    doomed: undefined,
-    rawOpen: false,
-    commitTried: false,
-    refused: false,
-    dirty: false,
-    tangled: false,
-    tracked: false,
-    settling: false,
-  };
-}
-
-/** `T` in a transaction, `E` in a failed one, `I` idle; undefined where the client cannot tell. */
-export function clientStatus(runner: QueryRunnerLike): string | undefined {
-  const client: unknown = Reflect.get(runner, 'databaseConnection');
-  const status: unknown = isObject(client) ? Reflect.get(client, 'getTransactionStatus') : undefined;
-  const answer: unknown = typeof status === 'function' ? Reflect.apply(status, client, []) : undefined;
-  return typeof answer === 'string' ? answer : undefined;
-}
-
-const isOpen = (status: string | undefined): boolean => status === 'T' || status === 'E';
 
 export class Ledger {
   readonly #pending = new WeakMap<QueryRunnerLike, Pending>();
@@ -116,7 +66,7 @@ export class Ledger {
       return this.#flush(runner, now, cause);
     }
     // Somebody else's transaction holds this write back: now is too early, and later nobody tells. Both, then.
-    if (isOpen(clientStatus(runner))) this.#level(pending).merge(bag);
+    if (hasOpenTransaction(runner)) this.#level(pending).merge(bag);
     pending.loose.merge(bag);
     // All events of one statement arrive in one turn and share one invalidation.
     pending.looseFlush ??= Promise.resolve().then(() => {
@@ -126,6 +76,11 @@ export class Ledger {
       return this.#flush(runner, loose, cause);
     });
     return pending.looseFlush;
+  }
+
+  /** A statement whose outcome is unknown: it may have been executed, or may be executed still. */
+  recordTwice(runner: QueryRunnerLike, bag: TagBag): Promise<void> | void {
+    return this.inTransaction(runner) ? this.record(runner, bag) : this.#flushTwice(bag);
   }
 
   /** Notes what a write is about to destroy, to be invalidated together with the write itself. */
@@ -241,7 +196,7 @@ export class Ledger {
 
   beforeBegin(runner: QueryRunnerLike): void {
     const pending = this.#of(runner);
-    if (isOpen(clientStatus(runner)) && !pending.rawOpen) pending.dirty = true;
+    if (hasOpenTransaction(runner) && !pending.rawOpen) pending.dirty = true;
     if (!runner.isTransactionActive && !pending.rawOpen) this.#begin(runner, pending);
   }
 
@@ -268,7 +223,7 @@ export class Ledger {
   /** A raw COMMIT is about to run on a connection whose transaction was not begun here. */
   beforeRawCommit(runner: QueryRunnerLike): void {
     const pending = this.#of(runner);
-    if (!this.inTransaction(runner) && isOpen(clientStatus(runner))) pending.dirty = true;
+    if (!this.inTransaction(runner) && hasOpenTransaction(runner)) pending.dirty = true;
   }
 
   rollbackExecuted(runner: QueryRunnerLike, chain: boolean): void {

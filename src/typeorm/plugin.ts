@@ -4,6 +4,7 @@ import { ReportCacheError } from '../contract/errors.js';
 import type { CacheEvent, EventSink } from '../contract/events.js';
 import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
 import { EVERYTHING } from '../entry/tags.js';
+import { readCatalogue, type Catalogue } from './catalogue.js';
 import {
   entityName,
   parseRules,
@@ -13,8 +14,9 @@ import {
   type EntityLike,
   type Rule,
 } from './cascade-rule.js';
+import { errorText } from './apply-rules.js';
 import { isObject } from './rows.js';
-import { POSTGRES_FUNCTIONS, safeFunctions } from './safe-functions.js';
+import { safeFunctions } from './safe-functions.js';
 import { Schema } from './schema.js';
 import { flavourOf } from './sql-tokens.js';
 import { statementReader } from './statement.js';
@@ -132,12 +134,14 @@ export class TypeormPlugin {
   }
 
   async #attach(dataSource: DataSourceLike, connection: Connection): Promise<void> {
-    const schema = new Schema(dataSource.entityMetadatas, this.#rules, (entity) =>
+    const catalogue = await this.#catalogue(dataSource);
+    const snapshotByDefault = await this.#snapshotByDefault(dataSource);
+    const adviseKinds = (entity: string): void =>
       this.#advise(
         `cascade-kinds:${entity}`,
         `A write of unknown rows of ${entity} invalidated everything: declare the kinds of its function rule.`,
-      ),
-    );
+      );
+    const schema = new Schema(dataSource.entityMetadatas, this.#rules, adviseKinds, catalogue);
     // From here on cascade() reaches it too.
     connection.schema = schema;
     for (const rule of this.#rules) {
@@ -147,7 +151,7 @@ export class TypeormPlugin {
     }
     const { type } = dataSource.options;
     const { readOnlyFunctions = [], ownTables = [], emit, clock, invalidator, transactions } = this.options;
-    const safe = safeFunctions(await this.#catalogue(dataSource), readOnlyFunctions);
+    const safe = safeFunctions(catalogue?.functions, readOnlyFunctions);
     const subscriber = new CacheSubscriber({
       schema,
       driver: dataSource.driver,
@@ -156,7 +160,7 @@ export class TypeormPlugin {
       clock,
       emit: (event) => this.#emitOnce(event, emit),
       sharedRunner: dataSource.createQueryRunner() === dataSource.createQueryRunner(),
-      snapshotByDefault: await this.#snapshotByDefault(dataSource),
+      snapshotByDefault,
       read: statementReader(flavourOf(type), safe),
       ownTables: new Set([...TYPEORM_TABLES, ...ownTables]),
     });
@@ -167,16 +171,13 @@ export class TypeormPlugin {
     dataSource.subscribers.unshift(subscriber);
   }
 
-  /** The functions that PostgreSQL vouches for; undefined for other databases. */
-  async #catalogue(dataSource: DataSourceLike): Promise<string[] | undefined> {
+  /** Undefined for databases that are not asked, and when the answer is refused. */
+  async #catalogue(dataSource: DataSourceLike): Promise<Catalogue | undefined> {
     if (dataSource.options.type !== 'postgres') return undefined;
     try {
-      const rows = await dataSource.query(POSTGRES_FUNCTIONS);
-      return Array.isArray(rows)
-        ? rows.map((row: unknown) => String(isObject(row) && Reflect.get(row, 'name')))
-        : undefined;
+      return await readCatalogue((sql) => dataSource.query(sql));
     } catch (error) {
-      this.#advise('raw-functions', `The catalogue of functions could not be read (${String(error)}).`);
+      this.#advise('catalogue', `PostgreSQL's catalogue could not be read (${errorText(error)}): raw SQL costs more.`);
       return undefined;
     }
   }

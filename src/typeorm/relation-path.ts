@@ -57,8 +57,10 @@ export function resolvePath(metadata: EntityMetadataLike, path: string): Resolve
       continue;
     }
     const found = here.columns.find((one) => one.propertyPath === name && !one.isVirtual);
-    if (found) column = found;
-    else if (here.hasEmbeddedWithPropertyPath(name)) prefix = name;
+    if (found) {
+      column = found;
+      prefix = '';
+    } else if (here.hasEmbeddedWithPropertyPath(name)) prefix = name;
     else fail(metadata, path, `${here.name} has no relation or column "${name}"`);
   }
   if (prefix !== '') fail(metadata, path, `"${prefix}" is an embedded object; name one of its columns`);

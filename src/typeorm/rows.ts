@@ -9,7 +9,7 @@ export const LOST: unique symbol = Symbol('lost');
 
 /** One state of a row, as far as it is known. */
 export interface RowVersion {
-  readonly row: Row;
+  readonly row: Map<string, unknown>;
   readonly version: 'old' | 'new';
 }
 
@@ -48,7 +48,7 @@ export function canonical(value: unknown, column: ColumnLike, driverType: string
   return exact && EXACT_TEXT.test(type) ? value : undefined;
 }
 
-/** What the ORM read from the database before the write (§9.3: the only source of old values). */
+/** What the ORM read from the database before the write: the only source of old values. */
 export function storedRow(metadata: EntityMetadataLike, entity: unknown): Map<string, unknown> {
   const row = new Map<string, unknown>();
   if (!isObject(entity)) return row;

@@ -1,4 +1,4 @@
-// Which SQL functions cannot write rows: constructs of the language, PostgreSQL's own word, and a list for the rest.
+// Which SQL functions cannot write rows, for statements that have to be proved harmless.
 
 /** Words that stand before a parenthesis without calling a function, and constructs that no catalogue lists. */
 const CONSTRUCTS = `
@@ -40,13 +40,6 @@ pg_terminate_backend pg_try_advisory_lock pg_try_advisory_lock_shared pg_try_adv
 pg_try_advisory_xact_lock_shared rand random rowcount set_config setseed setval timeofday txid_current uuid
 uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 uuidv7
 `;
-
-/**
- * PostgreSQL refuses writes inside functions that are not VOLATILE. A name is safe only when every function of that
- * name is; aggregates outside the system catalogue call functions of their own, so they do not count.
- */
-export const POSTGRES_FUNCTIONS = `SELECT p.proname AS name FROM pg_catalog.pg_proc p GROUP BY p.proname
-  HAVING bool_and(p.provolatile <> 'v' AND (p.prokind <> 'a' OR p.pronamespace = 'pg_catalog'::regnamespace))`;
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 

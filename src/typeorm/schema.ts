@@ -6,7 +6,9 @@ import { entityName, type EntityLike, type Rule } from './cascade-rule.js';
 import { resolvePath } from './relation-path.js';
 import type { Verb } from './statement.js';
 import type { TagBag } from './tag-bag.js';
-import type { EntityMetadataLike, ForeignKeyLike } from './typeorm-like.js';
+import type { EntityMetadataLike } from './typeorm-like.js';
+import type { Catalogue } from './catalogue.js';
+import { ForeignKeys, type ForeignKey } from './foreign-keys.js';
 
 /** The two entities whose many-to-many relation a junction table keeps, with their keys inside it. */
 export interface JunctionSide {
@@ -14,8 +16,6 @@ export interface JunctionSide {
   /** Junction column for each primary column of the entity; undefined when the junction refers to something else. */
   readonly columns: readonly string[] | undefined;
 }
-
-const DESTRUCTIVE = ['CASCADE', 'SET NULL', 'SET DEFAULT'];
 
 function isSameEntity(metadata: EntityMetadataLike, entity: EntityLike<unknown>): boolean {
   if (typeof entity === 'function') return metadata.target === entity;
@@ -29,6 +29,16 @@ function mayShareRows(a: EntityMetadataLike, b: EntityMetadataLike): boolean {
   const above = (x: EntityMetadataLike, y: EntityMetadataLike): boolean =>
     typeof y.target === 'function' && x.inheritanceTree.includes(y.target);
   return above(a, b) || above(b, a);
+}
+
+function foreignKeyOf(key: EntityMetadataLike['foreignKeys'][number]): ForeignKey {
+  return {
+    from: Schema.key(key.entityMetadata),
+    to: Schema.key(key.referencedEntityMetadata),
+    onDelete: key.onDelete,
+    onUpdate: key.onUpdate,
+    referencedColumns: key.referencedColumns.map((column) => column.databaseName),
+  };
 }
 
 function ownersOf(junction: EntityMetadataLike): JunctionSide[] {
@@ -46,24 +56,26 @@ function ownersOf(junction: EntityMetadataLike): JunctionSide[] {
 export class Schema {
   readonly #tables = new Map<string, EntityMetadataLike[]>();
   readonly #rules = new Map<EntityMetadataLike, CompiledRule[]>();
-  readonly #referencing = new Map<string, ForeignKeyLike[]>();
+  readonly #foreignKeys: ForeignKeys;
   readonly #compiled = new WeakMap<EntityMetadataLike, readonly CompiledRule[]>();
   readonly #junctions = new WeakMap<EntityMetadataLike, readonly JunctionSide[]>();
 
-  /** @param adviseKinds called when a function rule without declared kinds forces everything to go. */
+  /**
+   * @param adviseKinds called when a function rule without declared kinds forces everything to go.
+   * @param catalogue what the database adds to the entities' own account of it.
+   */
   constructor(
     metadatas: readonly EntityMetadataLike[],
     rules: readonly Rule[],
     private readonly adviseKinds: (entity: string) => void,
+    private readonly catalogue?: Catalogue,
   ) {
     for (const metadata of metadatas) {
       const key = Schema.key(metadata);
       this.#tables.set(key, [...(this.#tables.get(key) ?? []), metadata]);
-      for (const foreignKey of metadata.foreignKeys) {
-        const to = Schema.key(foreignKey.referencedEntityMetadata);
-        this.#referencing.set(to, [...(this.#referencing.get(to) ?? []), foreignKey]);
-      }
     }
+    const declared = metadatas.flatMap((metadata) => metadata.foreignKeys.map(foreignKeyOf));
+    this.#foreignKeys = new ForeignKeys([...declared, ...(catalogue?.foreignKeys ?? [])]);
     for (const rule of rules) this.add(rule);
   }
 
@@ -152,59 +164,32 @@ export class Schema {
 
   /** Some rows of the table changed, unknown which. */
   addCoarse(table: string, verb: Verb, bag: TagBag, cascade = false): void {
-    for (const key of this.#reach(table.toLowerCase(), verb, cascade)) {
-      for (const metadata of this.entitiesOf(key)) {
-        this.addTableTags(metadata, bag);
-        for (const rule of this.rulesOf(metadata)) rule.coarse(bag);
-        for (const side of this.sidesOf(metadata)) for (const rule of this.rulesOf(side.metadata)) rule.coarse(bag);
-      }
+    const key = table.toLowerCase();
+    this.#addWholly(key, bag);
+    for (const reached of this.#foreignKeys.reach(key, verb, cascade)) this.#addWholly(reached, bag);
+  }
+
+  /** What the database itself changes after a write to known rows. */
+  addReach(metadata: EntityMetadataLike, verb: Verb, bag: TagBag, except?: ReadonlySet<string>): void {
+    for (const key of this.#foreignKeys.reach(Schema.key(metadata), verb, false, except)) this.#addWholly(key, bag);
+  }
+
+  #addWholly(key: string, bag: TagBag): void {
+    if (this.catalogue?.views.has(key)) return bag.addEverything();
+    const entities = this.entitiesOf(key);
+    if (entities.length === 0) bag.add(tableTag(key));
+    for (const metadata of entities) {
+      if (metadata.tableType === 'view') return bag.addEverything();
+      this.addTableTags(metadata, bag);
+      for (const rule of this.rulesOf(metadata)) rule.coarse(bag);
+      for (const side of this.sidesOf(metadata)) for (const rule of this.rulesOf(side.metadata)) rule.coarse(bag);
     }
+    // Rows of a partition are rows of its table.
+    for (const parent of this.catalogue?.parents.get(key) ?? []) this.#addWholly(parent, bag);
   }
 
-  /**
-   * The tables that the database itself changes after a write, by foreign keys.
-   * @param except tables whose changes the ORM announces row by row.
-   */
-  addReach(metadata: EntityMetadataLike, verb: Verb, bag: TagBag, except: ReadonlySet<string> = new Set()): void {
-    const own = Schema.key(metadata);
-    for (const key of this.#reach(own, verb, false, except)) if (key !== own) this.addCoarse(key, 'update', bag);
-    // A table that refers to itself loses rows nobody announced.
-    const selfish = this.#referencing.get(own)?.some((fk) => fk.entityMetadata === metadata && this.#acts(fk, verb));
-    if (selfish) this.addCoarse(own, 'update', bag);
-  }
-
-  #acts(foreignKey: ForeignKeyLike, verb: Verb): boolean {
-    const action = verb === 'delete' ? foreignKey.onDelete : verb === 'update' ? foreignKey.onUpdate : undefined;
-    return action !== undefined && DESTRUCTIVE.includes(action);
-  }
-
-  #reach(table: string, verb: Verb, cascade: boolean, except: ReadonlySet<string> = new Set()): Set<string> {
-    const reached = new Set<string>([table]);
-    const todo: [string, Verb][] = [[table, verb]];
-    const seen = new Set<string>();
-    for (let next = todo.pop(); next; next = todo.pop()) {
-      const [here, how] = next;
-      if (seen.has(`${how} ${here}`)) continue;
-      seen.add(`${how} ${here}`);
-      for (const foreignKey of this.#referencing.get(here) ?? []) {
-        const there = Schema.key(foreignKey.entityMetadata);
-        if (except.has(there)) continue;
-        const truncates = how === 'truncate' && cascade;
-        if (!truncates && !this.#acts(foreignKey, how)) continue;
-        reached.add(there);
-        const deletes = how === 'delete' && foreignKey.onDelete === 'CASCADE';
-        todo.push([there, truncates ? 'truncate' : deletes ? 'delete' : 'update']);
-      }
-    }
-    return reached;
-  }
-
-  /** Whether a referenced column is among those that an update changed; an unknown set counts as yes. */
-  changesReferenced(metadata: EntityMetadataLike, columns: ReadonlySet<string> | undefined): boolean {
-    const foreignKeys = this.#referencing.get(Schema.key(metadata)) ?? [];
-    return foreignKeys.some(
-      (fk) =>
-        this.#acts(fk, 'update') && (!columns || fk.referencedColumns.some((one) => columns.has(one.databaseName))),
-    );
+  /** Whether an update of these columns is passed on by foreign keys; unknown columns count as all. */
+  passesOn(metadata: EntityMetadataLike, columns: ReadonlySet<string> | undefined): boolean {
+    return this.#foreignKeys.passesOn(Schema.key(metadata), columns);
   }
 }

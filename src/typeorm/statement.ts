@@ -245,12 +245,11 @@ function effectsOf(given: readonly Token[], safe: ReadonlySet<string>): Effect[]
 
   if (WRITING.has(verb)) return [...writesIn(tokens), ...doubtfulCalls(tokens, safe)];
   if (verb === 'explain') {
-    const inner = tokens.findIndex((token) => WRITING.has(token.text) || READING.has(token.text));
-    const runs = tokens.slice(0, 12).some((token) => isWord(token, 'analyze', 'analyse'));
-    const from = tokens.findIndex(
+    const explained = tokens.findIndex(
       (token, i) => i > 0 && token.type === 'word' && (WRITING.has(token.text) || READING.has(token.text)),
     );
-    return runs && inner >= 0 && from > 0 ? effectsOf(tokens.slice(from), safe) : [];
+    const runs = tokens.slice(0, explained).some((token) => isWord(token, 'analyze', 'analyse'));
+    return runs ? effectsOf(tokens.slice(explained), safe) : [];
   }
   if (verb === 'declare' || READING.has(verb)) return reading(tokens, safe);
   switch (verb) {

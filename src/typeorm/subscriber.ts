@@ -1,49 +1,39 @@
 // The subscriber: translates each TypeORM event into what the ledger has to know. Never throws, never rejects.
 import { applyRule, errorText, type KnownChange } from './apply-rules.js';
-import type { ChangeKind } from './cascade-rule.js';
+import { Farewells } from './farewells.js';
 import { Ledger, type LedgerParts } from './ledger.js';
-import { lookUp, settleCoarsely } from './look-up.js';
-import { givenRow, idOf, isObject, LOST, overlay, storedRow, withId, type Given, type RowId } from './rows.js';
+import { givenRow, idOf, isObject, storedRow, withId, type Given } from './rows.js';
+import { insertedVersions, storedVersion, updatedVersions } from './row-versions.js';
 import { Schema } from './schema.js';
-import type { Effect, Verb } from './statement.js';
+import type { Verb } from './statement.js';
+import { StatementWatch, type StatementParts } from './statement-watch.js';
 import { TagBag } from './tag-bag.js';
-import { tableTag } from '../entry/tags.js';
-import {
-  isPostgresLike,
-  type AfterQueryEventLike,
-  type ColumnLike,
-  type EntityMetadataLike,
-  type EventLike,
-  type InsertEventLike,
-  type QueryEventLike,
-  type QueryRunnerLike,
-  type RemoveEventLike,
-  type SubscriberLike,
-  type UpdateEventLike,
+import type {
+  AfterQueryEventLike,
+  EntityMetadataLike,
+  EventLike,
+  InsertEventLike,
+  QueryEventLike,
+  RemoveEventLike,
+  SubscriberLike,
+  UpdateEventLike,
 } from './typeorm-like.js';
 
 type Answer = Promise<void> | void;
 
-export interface SubscriberParts extends LedgerParts {
-  readonly read: (sql: string) => readonly Effect[];
-  /** Tables whose raw writes concern no report. */
-  readonly ownTables: ReadonlySet<string>;
-}
-
-/** Look-ups of rows that are about to go, collected over all events of one statement. */
-interface Farewell {
-  readonly bag: TagBag;
-  readonly done: Promise<void>;
-}
+export type SubscriberParts = LedgerParts & StatementParts;
 
 export class CacheSubscriber implements SubscriberLike {
   readonly #ledger: Ledger;
-  readonly #farewells = new WeakMap<QueryRunnerLike, Farewell>();
-  /** What the host's object held before the ORM filled in nulls (§9.3). */
+  readonly #farewells: Farewells;
+  readonly #statements: StatementWatch;
+  /** What the host's object held before the ORM filled in nulls. */
   readonly #given = new WeakMap<object, Given>();
 
   constructor(private readonly parts: SubscriberParts) {
     this.#ledger = new Ledger(parts);
+    this.#farewells = new Farewells(this.#ledger, parts);
+    this.#statements = new StatementWatch(this.#ledger, parts);
   }
 
   /** A failure inside the plugin costs everything cached, never the host's write. */
@@ -64,8 +54,8 @@ export class CacheSubscriber implements SubscriberLike {
 
   // Inserts
 
-  beforeInsert(event: InsertEventLike): void {
-    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'insert'));
+  beforeInsert(event: InsertEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'insert'));
   }
 
   afterInsert(event: InsertEventLike): Answer {
@@ -79,35 +69,17 @@ export class CacheSubscriber implements SubscriberLike {
       else if (metadata.isJunction) this.#applyToSides(metadata, event.entityId ?? entity, 'link', bag);
       else {
         const before = this.#takeGiven(entity);
-        const versions = overlay(metadata, new Map(), this.#insertedRow(metadata, entity, before), this.#driverType);
-        for (const { row } of versions) withId(metadata, row as Map<string, unknown>, id, this.#driverType);
+        const versions = insertedVersions(event, id, before, this.#driverType);
         this.#apply({ metadata, kind: 'insert', id, versions }, bag);
       }
       return this.#ledger.record(queryRunner, bag);
     });
   }
 
-  /** Nulls that the ORM filled in count only where nothing but null can be in the row. */
-  #insertedRow(metadata: EntityMetadataLike, entity: unknown, before: Given | undefined): Given {
-    const after = givenRow(metadata, entity);
-    for (const column of metadata.columns) {
-      const values = after.get(column.databaseName);
-      if (!values?.includes(null) || before?.has(column.databaseName)) continue;
-      if (
-        column.default !== undefined ||
-        column.isGenerated ||
-        column.asExpression !== undefined ||
-        column.relationMetadata
-      )
-        after.delete(column.databaseName);
-    }
-    return after;
-  }
-
   // Updates
 
-  beforeUpdate(event: UpdateEventLike): void {
-    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+  beforeUpdate(event: UpdateEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterUpdate(event: UpdateEventLike): Answer {
@@ -121,47 +93,13 @@ export class CacheSubscriber implements SubscriberLike {
       if (id === undefined || !isObject(entity) || statement === 'doubtful') {
         const columns = before && new Set(before.keys());
         this.#addCoarse(metadata, 'update', bag, columns);
-      } else this.#applyUpdate(event, entity, id, before, bag);
+      } else {
+        const { versions, changed } = updatedVersions(event, entity, id, before, this.#driverType);
+        this.#apply({ metadata, kind: 'update', id, versions }, bag);
+        if (this.parts.schema.passesOn(metadata, changed)) this.parts.schema.addReach(metadata, 'update', bag);
+      }
       return this.#ledger.record(queryRunner, bag);
     });
-  }
-
-  #applyUpdate(event: UpdateEventLike, entity: object, id: RowId, before: Given | undefined, bag: TagBag): void {
-    const { metadata, databaseEntity } = event;
-    const changed = new Set<ColumnLike>(event.updatedColumns);
-    for (const relation of event.updatedRelations) for (const column of relation.joinColumns) changed.add(column);
-    const names = new Set([...changed].map((column) => column.databaseName));
-    const after = givenRow(metadata, entity);
-    const given = new Map(before);
-    const old = storedRow(metadata, databaseEntity);
-    withId(metadata, old, id, this.#driverType);
-    const base = new Map(old);
-    for (const column of metadata.columns) {
-      const name = column.databaseName;
-      const values = after.get(name);
-      if (names.has(name)) {
-        if (values) given.set(name, values);
-        else base.delete(name);
-      } else if (column.relationMetadata?.inverseRelation) {
-        // Saved as a child of another parent, a row changes its foreign key and no list of changes says so (§6).
-        const said = column.isVirtual ? [] : (values ?? []).filter((value) => value !== null);
-        if (said.length > 0) given.set(name, [...new Set([...(given.get(name) ?? []), ...said])]);
-        if (!column.isVirtual) continue;
-        given.delete(name);
-        base.delete(name);
-      }
-    }
-    const versions = overlay(metadata, base, given, this.#driverType);
-    for (const column of metadata.columns) {
-      const name = column.databaseName;
-      // Not loaded and not changed: the look-up after the commit still finds it. Changed: nobody knows it any more.
-      if (!old.has(name) && (names.has(name) || given.has(name))) old.set(name, LOST);
-    }
-    const fresh = versions.filter(
-      ({ row }) => [...row].some(([name, value]) => old.get(name) !== value) || row.size < old.size,
-    );
-    this.#apply({ metadata, kind: 'update', id, versions: [{ row: old, version: 'old' }, ...fresh] }, bag);
-    if (this.parts.schema.changesReferenced(metadata, names)) this.parts.schema.addReach(metadata, 'update', bag);
   }
 
   // Removals, soft removals, recoveries
@@ -173,13 +111,12 @@ export class CacheSubscriber implements SubscriberLike {
       const id = idOf(metadata, event.entityId) ?? idOf(metadata, event.databaseEntity);
       // Without an id it is a removal by criteria: coarse, in the after-event.
       if (id === undefined) return;
-      const { bag, done } = this.#farewell(queryRunner);
+      const { bag, done } = this.#farewells.of(queryRunner);
       this.parts.schema.addTableTags(metadata, bag);
       if (metadata.isJunction) this.#applyToSides(metadata, event.entityId, 'unlink', bag);
       else {
-        const row = storedRow(metadata, event.databaseEntity);
-        withId(metadata, row, id, this.#driverType);
-        this.#apply({ metadata, kind: 'remove', id, versions: [{ row, version: 'old' }] }, bag);
+        const versions = [storedVersion(event, id, this.#driverType)];
+        this.#apply({ metadata, kind: 'remove', id, versions }, bag);
         this.parts.schema.addReach(metadata, 'delete', bag, this.#announcedWith(event));
       }
       return done;
@@ -198,42 +135,6 @@ export class CacheSubscriber implements SubscriberLike {
     );
   }
 
-  /** One look-up for all rows that go in this statement: their events arrive in one turn. */
-  #farewell(runner: QueryRunnerLike): Farewell {
-    const open = this.#farewells.get(runner);
-    if (open) return open;
-    const bag = new TagBag();
-    const done = Promise.resolve().then(async () => {
-      this.#farewells.delete(runner);
-      await this.#lookUpInside(runner, bag);
-      this.#ledger.foresee(runner, bag);
-    });
-    const farewell = { bag, done };
-    this.#farewells.set(runner, farewell);
-    return farewell;
-  }
-
-  /** Looks up what is about to vanish. In PostgreSQL a failed SELECT would poison the host's transaction. */
-  async #lookUpInside(runner: QueryRunnerLike, bag: TagBag): Promise<void> {
-    if (!bag.asks) return;
-    const guarded = this.#ledger.inTransaction(runner) && isPostgresLike(this.#driverType);
-    let failed = false;
-    try {
-      if (guarded) await runner.query('SAVEPOINT report_cache_look_up');
-      const emit: SubscriberParts['emit'] = (event) => {
-        failed ||= event.kind === 'cascadeFailed';
-        this.parts.emit(event);
-      };
-      await lookUp(runner, bag, { ...this.parts, emit });
-      if (!guarded) return;
-      if (failed) await runner.query('ROLLBACK TO SAVEPOINT report_cache_look_up');
-      await runner.query('RELEASE SAVEPOINT report_cache_look_up');
-    } catch (error) {
-      this.parts.emit({ kind: 'cascadeFailed', entity: 'look-up', error: errorText(error) });
-      settleCoarsely(bag);
-    }
-  }
-
   afterRemove(event: RemoveEventLike): Answer {
     const { metadata, queryRunner } = event;
     return this.#guard(event, metadata.name, () => {
@@ -246,16 +147,16 @@ export class CacheSubscriber implements SubscriberLike {
     });
   }
 
-  beforeSoftRemove(event: RemoveEventLike): void {
-    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+  beforeSoftRemove(event: RemoveEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterSoftRemove(event: RemoveEventLike): Answer {
     return this.#afterMarked(event, 'softRemove');
   }
 
-  beforeRecover(event: RemoveEventLike): void {
-    void this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
+  beforeRecover(event: RemoveEventLike): Answer {
+    return this.#guard(event, event.metadata.name, () => this.#announce(event, 'update'));
   }
 
   afterRecover(event: RemoveEventLike): Answer {
@@ -271,9 +172,8 @@ export class CacheSubscriber implements SubscriberLike {
       const id = idOf(metadata, event.entityId) ?? idOf(metadata, event.databaseEntity);
       if (id === undefined || statement === 'doubtful') this.#addCoarse(metadata, 'update', bag);
       else {
-        const row = storedRow(metadata, event.databaseEntity);
-        withId(metadata, row, id, this.#driverType);
-        this.#apply({ metadata, kind, id, versions: [{ row, version: 'old' }] }, bag);
+        const versions = [storedVersion(event, id, this.#driverType)];
+        this.#apply({ metadata, kind, id, versions }, bag);
       }
       return this.#ledger.record(queryRunner, bag);
     });
@@ -311,102 +211,25 @@ export class CacheSubscriber implements SubscriberLike {
       const known = new Map<string, unknown>();
       withId(side.metadata, known, id, this.#driverType);
       const version = kind === 'link' ? 'new' : 'old';
-      this.#apply({ metadata: side.metadata, kind: kind as ChangeKind, id, versions: [{ row: known, version }] }, bag);
+      this.#apply({ metadata: side.metadata, kind, id, versions: [{ row: known, version }] }, bag);
     }
   }
 
   #addCoarse(metadata: EntityMetadataLike, verb: Verb, bag: TagBag, columns?: ReadonlySet<string>): void {
     const { schema } = this.parts;
-    const reaches = verb !== 'update' || schema.changesReferenced(metadata, columns);
+    const reaches = verb !== 'update' || schema.passesOn(metadata, columns);
     // An insert that met a conflict is an update.
     schema.addCoarse(Schema.key(metadata), verb === 'insert' || !reaches ? 'insert' : verb, bag);
   }
 
   // Statements
 
-  beforeQuery(event: QueryEventLike): void {
-    if (!/^\s*(?:start|begin|commit|end)\b/i.test(event.query)) return;
-    void this.#guard(event, 'transaction', () => {
-      for (const effect of this.parts.read(event.query)) {
-        if (effect.kind === 'begin') this.#ledger.beforeBegin(event.queryRunner);
-        if (effect.kind === 'commit') this.#ledger.beforeRawCommit(event.queryRunner);
-      }
-    });
+  beforeQuery(event: QueryEventLike): Answer {
+    return this.#guard(event, 'transaction', () => this.#statements.before(event));
   }
 
   afterQuery(event: AfterQueryEventLike): Answer {
-    return this.#guard(event, 'query', () => {
-      const effects = this.parts.read(event.query);
-      if (effects.length === 0) return;
-      if (!event.success) return this.#afterFailure(event.queryRunner, effects);
-      if (effects.length === 1) return this.#account(event, effects[0] as Effect);
-      return Promise.all(effects.map(async (effect) => this.#executed(event, effect))).then(() => undefined);
-    });
-  }
-
-  #account(event: AfterQueryEventLike, effect: Effect): Answer {
-    const runner = event.queryRunner;
-    if (effect.kind !== 'write' || effect.verb === 'truncate') return this.#executed(event, effect);
-    const table = effect.table.toLowerCase();
-    // Ids given back for several rows are right only where RETURNING exists for each of them.
-    const doubtful = effect.conflict === true || ((effect.rows ?? 1) > 1 && !isPostgresLike(this.#driverType));
-    if (!this.#ledger.accounting(runner).write(effect.verb, table, effect.rows, doubtful))
-      return this.#executed(event, effect);
-    if (!this.#ledger.inTransaction(runner)) this.#ledger.expectConfirmation(runner);
-  }
-
-  #afterFailure(runner: QueryRunnerLike, effects: readonly Effect[]): Answer {
-    const [effect] = effects;
-    if (effects.length === 1 && effect?.kind === 'write' && effect.verb !== 'truncate')
-      this.#ledger.accounting(runner).failed(effect.verb, effect.table.toLowerCase());
-    // Earlier statements of the same call are durable already, and its after-events will not come.
-    return this.#ledger.settle(runner);
-  }
-
-  #executed(event: AfterQueryEventLike, effect: Effect): Answer {
-    const runner = event.queryRunner;
-    switch (effect.kind) {
-      case 'begin':
-        this.#ledger.afterBegin(runner);
-        if (keepsSnapshot(effect.isolation)) this.#ledger.keepsSnapshot(runner);
-        return;
-      case 'isolation':
-        if (keepsSnapshot(effect.isolation)) this.#ledger.keepsSnapshot(runner);
-        return;
-      case 'commit': {
-        const tag: unknown = isObject(event.rawResults) ? Reflect.get(event.rawResults, 'command') : undefined;
-        return this.#ledger.commitExecuted(runner, tag === 'ROLLBACK', effect.chain);
-      }
-      case 'rollback':
-        this.#ledger.rollbackExecuted(runner, effect.chain);
-        return;
-      case 'unknown':
-      case 'write':
-        return this.#raw(runner, effect);
-    }
-  }
-
-  #raw(runner: QueryRunnerLike, effect: Effect & { kind: 'unknown' | 'write' }): Answer {
-    const bag = new TagBag();
-    const { schema, emit } = this.parts;
-    if (effect.kind === 'unknown') {
-      bag.addEverything();
-      emit({ kind: 'rawWrite', tables: [] });
-      emit({ kind: 'advice', code: 'raw-sql', message: adviceFor(effect.why) });
-    } else {
-      const entities = schema.entitiesOf(effect.table);
-      const names = entities.length > 0 ? [...new Set(entities.map((one) => one.tableName))] : [effect.table];
-      if (entities.length === 0 && this.parts.ownTables.has(effect.table)) return;
-      emit({ kind: 'rawWrite', tables: names });
-      if (entities.some((one) => one.tableType === 'view')) bag.addEverything();
-      else if (entities.length === 0) bag.add(tableTag(effect.table));
-      else {
-        schema.addCoarse(effect.table, effect.verb, bag, effect.cascade);
-        if (effect.conflict)
-          for (const verb of ['update', 'delete'] as const) schema.addCoarse(effect.table, verb, bag);
-      }
-    }
-    return this.#ledger.record(runner, bag, 'raw');
+    return this.#guard(event, 'query', () => this.#statements.after(event));
   }
 
   // Transactions
@@ -415,12 +238,12 @@ export class CacheSubscriber implements SubscriberLike {
     return this.#guard(event, 'transaction', () => this.#ledger.beforeStart(event.queryRunner));
   }
 
-  afterTransactionStart(event: EventLike): void {
-    void this.#guard(event, 'transaction', () => this.#ledger.afterStart(event.queryRunner));
+  afterTransactionStart(event: EventLike): Answer {
+    return this.#guard(event, 'transaction', () => this.#ledger.afterStart(event.queryRunner));
   }
 
-  beforeTransactionCommit(event: EventLike): void {
-    void this.#guard(event, 'transaction', () => this.#ledger.beforeCommit(event.queryRunner));
+  beforeTransactionCommit(event: EventLike): Answer {
+    return this.#guard(event, 'transaction', () => this.#ledger.beforeCommit(event.queryRunner));
   }
 
   afterTransactionCommit(event: EventLike): Answer {
@@ -434,15 +257,4 @@ export class CacheSubscriber implements SubscriberLike {
   afterTransactionRollback(event: EventLike): Answer {
     return this.#guard(event, 'transaction', () => this.#ledger.afterRollback(event.queryRunner));
   }
-}
-
-function keepsSnapshot(isolation: string | undefined): boolean {
-  return isolation !== undefined && /repeatable read|serializable|snapshot/.test(isolation);
-}
-
-function adviceFor(why: string): string {
-  return (
-    `"${why}" in raw SQL could change any table, so everything was invalidated. ` +
-    'If it is a function that only reads, name it under readOnlyFunctions.'
-  );
 }

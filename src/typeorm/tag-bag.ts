@@ -35,12 +35,6 @@ function startKey({ id, known, change }: RowStart): string {
   return textOf([...id, ...parts, change?.version]);
 }
 
-const TAG = /^[A-Za-z][A-Za-z0-9_-]{0,63}:(?:\*|[A-Za-z0-9._%~-]+)$/;
-
-export function isTag(value: unknown): value is Tag {
-  return typeof value === 'string' && (value === EVERYTHING || TAG.test(value));
-}
-
 export class TagBag {
   #everything = false;
   /** Tags by kind; `undefined` is the whole kind. */

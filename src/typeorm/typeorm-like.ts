@@ -93,7 +93,7 @@ export interface DataSourceLike {
   readonly entityMetadatas: readonly EntityMetadataLike[];
   /** Replaced by every initialize(). */
   readonly subscribers: SubscriberLike[];
-  initialize(): Promise<unknown>;
+  initialize: () => Promise<unknown>;
   query(query: string): Promise<unknown>;
   createQueryRunner(): object;
 }
@@ -131,6 +131,7 @@ export interface QueryEventLike extends EventLike {
 export interface AfterQueryEventLike extends QueryEventLike {
   readonly success: boolean;
   readonly rawResults?: unknown;
+  readonly error?: unknown;
 }
 
 type Answer = Promise<void> | void;

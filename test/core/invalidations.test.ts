@@ -103,3 +103,32 @@ describe('collapse', () => {
     expect(collapse(['student:1', '*'], 64)).toEqual(['*']);
   });
 });
+
+describe('a long outage', () => {
+  it('does not multiply what is tried, told or remembered by the number of writes that wait', async () => {
+    const { invalidations, client, clock, hub, events } = setUp(10_000);
+    client.broken = true;
+    const writers = Array.from({ length: 500 }, (_, index) =>
+      invalidations.invalidate([`student:${index % 50}`], 'commit'),
+    );
+    await tick();
+    clock.advance(2000);
+    await Promise.all(writers);
+    client.calls.invalidate = 0;
+    events.length = 0;
+    for (let second = 0; second < 10; second += 1) {
+      clock.advance(1000);
+      await tick();
+    }
+    expect(client.calls.invalidate).toBeLessThanOrEqual(20);
+    expect(events.length).toBeLessThanOrEqual(20);
+    expect(clock.waiting).toBeLessThanOrEqual(2);
+    client.broken = false;
+    clock.advance(1000);
+    await tick();
+    expect(invalidations.pending).toBe(0);
+    expect(hub.truth.table.position.seq).toBe(1);
+    expect(hub.truth.table.holds({ tags: ['student:7'], epoch: hub.epoch, asOf: 0 })).toBe(false);
+    expect(clock.waiting).toBe(0);
+  });
+});

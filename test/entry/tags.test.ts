@@ -89,3 +89,13 @@ describe('resolvePattern', () => {
     expect(() => resolvePattern(pattern, types)).toThrow(/ERC_PATTERN/);
   });
 });
+
+describe('a pattern that names one entry', () => {
+  it('names it also with a trailing *, and has no other wildcard in it', () => {
+    expect(resolvePattern('report:42:7:abc', new Set())).toEqual({ tags: ['key:report:42:7:abc'], exact: true });
+    expect(resolvePattern('report:42:7:abc:*', new Set())).toEqual({ tags: ['key:report:42:7:abc'], exact: true });
+    const shared = 'report:42:*!t1!teacher:abc';
+    expect(resolvePattern(shared, new Set())).toEqual({ tags: [`key:${shared}`], exact: true });
+    expect(() => resolvePattern('report:*:7:abc', new Set())).toThrow(/ERC_PATTERN/);
+  });
+});

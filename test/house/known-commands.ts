@@ -9,10 +9,13 @@ export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
   'npm install && npm start': 'test/system/start.test.ts',
   'npm install && npm test': '.ci/run',
   'npm start': 'test/system/start.test.ts',
-  'OULAD_DIR=/path/to/csv npm start': 'npm start is test/system/start.test.ts, OULAD_DIR the example smoke test',
+  'OULAD_DIR=/path/to/csv npm start':
+    'npm start is test/system/start.test.ts, the files example-app/test/oulad.test.ts',
   'DATABASE_URL=postgres://… REDIS_URL=redis://… npm start':
     'npm start is test/system/start.test.ts, the servers are those of the smoke test',
   'npm run build': STAGE,
+  'npm run check:fresh': `${STAGE}, on fewer reads`,
+  'npm run bench': `${STAGE}, on one arm`,
   'npm run lint': STAGE,
   'npm run typecheck': STAGE,
   'npm run check:package': STAGE,

@@ -18,7 +18,8 @@ function describer() {
   return describeRoute('custom', options, parseRoute(options, policy), () => ({ user: 7 }));
 }
 
-const request = (originalUrl: string, query: unknown) => ({ originalUrl, query }) as unknown as Request;
+const request = (originalUrl: string, query: unknown) =>
+  ({ originalUrl, query, headers: { host: 'school' }, socket: {}, app: { get: () => 'simple' } }) as unknown as Request;
 
 describe('query memo', () => {
   it('what middleware has put into req.query counts, also where the URL is known', () => {

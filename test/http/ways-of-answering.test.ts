@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import express5, { type RequestHandler, type Response } from 'express';
-import { onBoth, stage } from './stage.js';
+import { gate, onBoth, stage } from './stage.js';
 
 let folder: string;
 let file: string;
@@ -187,6 +187,21 @@ onBoth('stored whole and replayed byte for byte', (express) => {
     });
     await s.ask({ headers: { 'If-None-Match': '"x"', Range: 'bytes=0-1' } });
     expect(seen).toEqual([undefined, undefined, false, '"x"', 'bytes=0-1']);
+  });
+
+  it('gives them back, too, where nothing is answered', async () => {
+    const closed = gate<unknown>();
+    const s = await stage(express, {
+      front: [
+        (req, res, next) => {
+          res.on('close', () => setImmediate(() => closed.open(req.headers['if-none-match'])));
+          next();
+        },
+      ],
+      handler: (_req, res) => void res.destroy(),
+    });
+    await s.ask({ headers: { 'If-None-Match': '"x"' } }).catch(() => undefined);
+    expect(await closed.opened).toBe('"x"');
   });
 
   it('returns what the original write returns, and drain comes (back-pressure)', async () => {

@@ -62,6 +62,14 @@ describe('memory store bounds', () => {
     expect(store.bytes).toBe(0);
   });
 
+  it('gives the memory of an invalid entry back when it is found', () => {
+    const { store, clock } = create();
+    store.put('k', entryOf(store, clock, 'u', 1000));
+    store.invalidate(['student:1']);
+    expect(store.lookup('k')).toMatchObject({ outcome: 'miss', reason: 'invalidated' });
+    expect([store.size, store.bytes, store.bytesOf('u')]).toEqual([0, 0, 0]);
+  });
+
   it('keeps entries no longer than its own time to live', () => {
     const { store, clock } = create({ ...LIMITS, maxTtlMs: 1000 });
     store.put('k', entryOf(store, clock, 'u', 10));

@@ -187,7 +187,7 @@ describe('redis store', () => {
     };
     // The subscription is in force once the first push of a probe arrives.
     let probes = 0;
-    while (pushes.length === 0) {
+    while (pushes.length === 0 && probes < 5000) {
       await writer.store.invalidate(['probe:1']);
       probes += 1;
       await new Promise((resolve) => setImmediate(resolve));
@@ -204,6 +204,27 @@ describe('redis store', () => {
     await until(seen + 3);
     expect(pushes.at(-1)).toEqual([epoch, seq, []]);
     await reader.store.close();
+  });
+
+  it('hears pushes although its first subscription was given up, as ioredis does while the server is away', async () => {
+    const subscriber = shared.duplicate();
+    const subscribe = subscriber.subscribe.bind(subscriber);
+    let attempts = 0;
+    const rejectingFirst = (...channels: string[]): Promise<unknown> => {
+      attempts += 1;
+      return attempts === 1
+        ? Promise.reject(new Error('Reached the max retries per request limit'))
+        : subscribe(...channels);
+    };
+    const { store } = create({
+      client: Object.assign(Object.create(shared) as Redis, { duplicate: () => subscriber }),
+    });
+    Object.assign(subscriber, { subscribe: rejectingFirst });
+    let heard = false;
+    store.listen({ push: () => (heard = true), lost: () => undefined });
+    for (let turn = 0; !heard && turn < 2000; turn += 1) await store.invalidate(['student:1']);
+    await store.close();
+    expect(heard).toBe(true);
   });
 
   it('throws at once when the connection is not usable, instead of queueing', async () => {

@@ -2,6 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TestEnvironment } from 'jest-environment-node';
 
+/**
+ * The process's own output is a pipe that appears with its first use, which may be a warning in the middle of a test. A
+ * child process that was left behind still shows as itself.
+ */
+const OWN = 'PipeWrap';
+
 /** Closing takes a few turns of the event loop; whatever is still there after this will stay. */
 const PATIENCE_MS = 3_000;
 
@@ -34,6 +40,7 @@ export default class LeakCheckEnvironment extends TestEnvironment {
   #left() {
     const before = [...this.#before];
     return process.getActiveResourcesInfo().filter((resource) => {
+      if (resource === OWN) return false;
       const known = before.indexOf(resource);
       if (known >= 0) before.splice(known, 1);
       return known < 0;

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource, type EntitySubscriberInterface } from 'typeorm';
 import { entities, Grade, Student, Submission } from './support/entities.js';
-import { startProxy } from './support/proxy.js';
+import { startProxy, type Proxy } from './support/proxy.js';
 import { openSchool, schoolRules, type School } from './support/school.js';
 import { TypeormPlugin } from '../../src/typeorm/plugin.js';
 import { Recorder } from './support/recorder.js';
@@ -42,26 +42,47 @@ describe('§9.9 the connection dies around COMMIT', () => {
     await runner.release().catch(() => undefined);
   });
 
-  it('COMMIT executed, its answer lost: invalidated although the caller saw an error', async () => {
+  /** A DataSource behind a proxy, with a recorder of its own. */
+  async function behindProxy<T>(
+    task: (behind: DataSource, proxy: Proxy, recorder: Recorder) => Promise<T>,
+  ): Promise<void> {
     const url = new URL(school.url);
     const proxy = await startProxy(url.hostname, Number(url.port || 5432));
     url.port = String(proxy.port);
     const behind = await new DataSource({ type: 'postgres', url: url.href, entities }).initialize();
     const recorder = new Recorder();
-    const plugin = schoolRules(
-      new TypeormPlugin({ invalidator: recorder, transactions: recorder, emit: recorder.emit, clock: recorder.clock }),
+    const { emit, clock } = recorder;
+    await schoolRules(new TypeormPlugin({ invalidator: recorder, transactions: recorder, emit, clock })).connect(
+      behind,
     );
-    await plugin.connect(behind);
-    const attempt = behind.transaction(async (manager) => {
-      await manager.save(Submission, { id: 1, text: 'durable' });
-      proxy.loseNextCommit();
-    });
-    await expect(attempt).rejects.toThrow();
-    expect(recorder.flushes).toEqual([{ cause: 'rollback', tags: unaskedWork }]);
-    expect(await db.query('SELECT text FROM submission WHERE id = 1')).toEqual([{ text: 'durable' }]);
-    await behind.destroy().catch(() => undefined);
-    await proxy.close();
-  });
+    try {
+      await task(behind, proxy, recorder);
+    } finally {
+      await proxy.close();
+      await behind.destroy().catch(() => undefined);
+    }
+  }
+
+  it('COMMIT executed, its answer lost: invalidated although the caller saw an error', () =>
+    behindProxy(async (behind, proxy, recorder) => {
+      const attempt = behind.transaction(async (manager) => {
+        await manager.save(Submission, { id: 1, text: 'durable' });
+        proxy.loseAnswerTo('COMMIT');
+      });
+      await expect(attempt).rejects.toThrow();
+      expect(recorder.flushes).toEqual([{ cause: 'rollback', tags: unaskedWork }]);
+      expect(await db.query('SELECT text FROM submission WHERE id = 1')).toEqual([{ text: 'durable' }]);
+    }));
+
+  it('an autocommitted statement executed, its answer lost: the same, and once more', () =>
+    behindProxy(async (behind, proxy, recorder) => {
+      proxy.loseAnswerTo('UPDATE');
+      await expect(behind.manager.update(Submission, 1, { text: 'durable' })).rejects.toThrow();
+      expect(recorder.flushes).toEqual([{ cause: 'rollback', tags: coarseWork }]);
+      expect(await db.query('SELECT text FROM submission WHERE id = 1')).toEqual([{ text: 'durable' }]);
+      recorder.clock.advance(1000);
+      await recorder.reaches(2);
+    }));
 });
 
 describe('§9.9 dirty connections', () => {

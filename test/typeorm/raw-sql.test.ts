@@ -16,7 +16,14 @@ beforeAll(async () => {
   await db.query(
     `CREATE FUNCTION writer() RETURNS int LANGUAGE plpgsql AS 'BEGIN UPDATE grade SET score = 7; RETURN 1; END'`,
   );
-  // The catalogue of functions is read at connect().
+  await db.query(`CREATE VIEW good_grade AS SELECT * FROM grade WHERE score > 5`);
+  await db.query(`CREATE TABLE grade_of_last_year () INHERITS (grade)`);
+  await db.query(`CREATE TABLE faculty (id int PRIMARY KEY)`);
+  await db.query(`ALTER TABLE course ADD faculty int REFERENCES faculty ON DELETE CASCADE`);
+  await db.query(
+    `CREATE PROCEDURE half() LANGUAGE plpgsql AS 'BEGIN UPDATE grade SET score = 8; COMMIT; RAISE EXCEPTION ''half''; END'`,
+  );
+  // The catalogue is read at connect().
   school.plugin.disconnect(db);
   await school.plugin.connect(db);
 });
@@ -43,6 +50,13 @@ describe('§9.10 raw SQL', () => {
       'a built-in function',
       `SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY score), to_tsvector('x') FROM grade`,
       [],
+    ],
+    ['a view of no entity', `UPDATE good_grade SET score = 1`, ['*']],
+    ['a partition or child table', `DELETE FROM grade_of_last_year`, [...everyGrade, 'table:grade_of_last_year']],
+    [
+      'a foreign key that only the database knows',
+      `DELETE FROM faculty`,
+      ['course:*', 'table:course', 'table:faculty'],
     ],
     ['DO', `DO $$ BEGIN UPDATE grade SET score = 3; END $$`, ['*']],
     ['SELECT … FOR UPDATE', `SELECT * FROM grade FOR UPDATE`, []],
@@ -84,6 +98,11 @@ describe('§9.10 raw SQL', () => {
   it('a failing statement invalidates nothing', async () => {
     await expect(db.query(`UPDATE grade SET nonsense = 1`)).rejects.toThrow();
     expect(school.recorder.flushes).toEqual([]);
+  });
+
+  it('a procedure that commits its first half and then fails has invalidated everything', async () => {
+    await expect(db.query(`CALL half()`)).rejects.toThrow('half');
+    expect(school.recorder.tags).toEqual(['*']);
   });
 
   it('stands beside an announced write without spoiling it', async () => {

@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import type { Lookup, PutOutcome, Store } from '../../contract/store.js';
-import { keyTag, type TagTable } from './tag-table.js';
+import { keyTag } from '../../entry/tags.js';
+import type { TagTable } from './tag-table.js';
 
 export interface MemoryStoreOptions {
   /** Bytes of all entries together, bookkeeping included. */

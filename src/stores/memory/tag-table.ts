@@ -1,6 +1,6 @@
 // When each tag was last invalidated: the truth of one process, or its replica of the truth in Redis.
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
-import { EVERYTHING } from '../../entry/tags.js';
+import { EVERYTHING, keyTag } from '../../entry/tags.js';
 
 /** What a pushed invalidation did to a replica. */
 export type Applied = 'applied' | 'duplicate' | 'gap' | 'epoch';
@@ -24,6 +24,11 @@ export class TagTable {
 
   get position(): Position {
     return this.#position;
+  }
+
+  /** Tags remembered. */
+  get size(): number {
+    return this.#seqs.size;
   }
 
   /** As the truth: gives the next number to all `tags` at once. */
@@ -54,11 +59,14 @@ export class TagTable {
     else this.#write(position.seq, tags);
   }
 
-  /** Takes over a position without knowing what happened before: everything older is invalid. */
+  /** Takes over a position without knowing what happened before: everything older is invalid, what is marked later stays so. */
   adopt(position: Position): void {
-    this.#seqs.clear();
+    if (position.epoch !== this.#position.epoch) {
+      this.#seqs.clear();
+      this.#floor = 0;
+    }
     this.#position = position;
-    this.#floor = position.seq;
+    this.#raiseFloor(position.seq);
   }
 
   /** Whether what was read as of `asOf` is untouched since. */
@@ -89,16 +97,11 @@ export class TagTable {
       if (tag === EVERYTHING) this.#raiseFloor(seq);
       else if ((this.#seqs.get(tag) ?? 0) < seq) this.#seqs.set(tag, seq);
     }
-    if (this.#seqs.size > this.#maxTags) this.#raiseFloor(this.#position.seq);
+    if (this.#seqs.size > this.#maxTags) this.#raiseFloor(Math.max(seq, this.#position.seq));
   }
 
   #raiseFloor(seq: number): void {
     this.#floor = Math.max(this.#floor, seq);
     for (const [tag, at] of this.#seqs) if (at <= this.#floor) this.#seqs.delete(tag);
   }
-}
-
-/** The tag that stands for one key: lets a single deletion fence a computation that is still running. */
-export function keyTag(key: string): string {
-  return `key:${key}`;
 }

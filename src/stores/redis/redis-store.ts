@@ -6,7 +6,7 @@ import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
 import type { Lookup, MissReason, PutOutcome, Store } from '../../contract/store.js';
 import { decodeEntry, encodeHeader } from '../../entry/codec.js';
-import { keyTag } from '../memory/tag-table.js';
+import { keyTag } from '../../entry/tags.js';
 import { BUMP } from './lua/bump.js';
 import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
@@ -32,7 +32,10 @@ interface Script {
 const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') });
 const SCRIPTS = { check: script(CHECK), put: script(PUT), bump: script(BUMP), index: script(INDEX) };
 
-type Reply = [epoch: string, seq: number, code: string];
+/** A client with `stringNumbers` gives integers as text, and as text 10 comes before 9. */
+type Reply = [epoch: string, seq: number | string, ...codes: string[]];
+
+const positionOf = ([epoch, seq]: Reply): Position => ({ epoch, seq: Number(seq) });
 
 /** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
 const USABLE = new Set(['ready', 'wait']);
@@ -89,20 +92,19 @@ export class RedisStore implements Store, Backplane {
         entry.tags.length,
         ...entry.tags,
         keyTag(key),
-        ...inherited.flatMap(({ tags, asOf }) => tags.flatMap((tag) => [tag, asOf])),
+        ...[...oldestByTag(inherited)].flat(),
       ],
     )) as Reply;
     return code as PutOutcome;
   }
 
   async invalidate(tags: readonly string[]): Promise<Position> {
-    const [epoch, seq] = (await this.#run(SCRIPTS.bump, [this.#keys.table], [this.#options.maxTags, ...tags])) as Reply;
-    return { epoch, seq };
+    const args = [this.#options.maxTags, ...tags];
+    return positionOf((await this.#run(SCRIPTS.bump, [this.#keys.table], args)) as Reply);
   }
 
   async position(): Promise<Position> {
-    const [epoch, seq] = (await this.#run(SCRIPTS.index, [this.#keys.table], [])) as Reply;
-    return { epoch, seq };
+    return positionOf((await this.#run(SCRIPTS.index, [this.#keys.table], [])) as Reply);
   }
 
   listen(listener: BackplaneListener): void {
@@ -115,8 +117,12 @@ export class RedisStore implements Store, Backplane {
     subscriber.on('close', () => listener.lost());
     // Without a listener ioredis prints; the reconnect is its own business and `close` has already been told.
     subscriber.on('error', () => listener.lost());
-    // ioredis subscribes again after every reconnect; if this first one fails for good, every read asks Redis anyway.
-    subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
+    // ioredis renews a subscription after a reconnect only if it was in force before; this one may have been given up.
+    const subscribe = () => {
+      subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
+    };
+    subscriber.on('ready', subscribe);
+    subscribe();
   }
 
   /** Memory belongs to the layer in front. */
@@ -148,8 +154,9 @@ export class RedisStore implements Store, Backplane {
       [checked, ...fetched] = await this.#pipelined('eval', SCRIPTS.check.lua, args, entryKeys);
     if (!checked) throw new Error('Redis answered a pipeline with nothing.');
     if (checked[0]) throw checked[0];
-    const [epoch, seq, ...codes] = checked[1] as [epoch: string, seq: number, ...codes: string[]];
-    const position = { epoch, seq };
+    const reply = checked[1] as Reply;
+    const [, , ...codes] = reply;
+    const position = positionOf(reply);
     return fetched.map(([error, fields], index) => {
       if (error !== null) return error;
       const code = codes[index];
@@ -183,6 +190,14 @@ export class RedisStore implements Store, Backplane {
       return this.#client.call('eval', lua, ...rest);
     }
   }
+}
+
+/** A report over ten thousand cached values depends on few tags: each counts once, as of its oldest use. */
+function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {
+  const oldest = new Map<string, number>();
+  for (const { tags, asOf } of inherited)
+    for (const tag of tags) oldest.set(tag, Math.min(asOf, oldest.get(tag) ?? asOf));
+  return oldest;
 }
 
 const processName = randomBytes(9).toString('base64url');

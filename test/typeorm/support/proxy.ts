@@ -3,13 +3,13 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface Proxy {
   readonly port: number;
-  /** From the next COMMIT on, answers are swallowed, and the connection is cut once the server has answered. */
-  loseNextCommit(): void;
+  /** Swallows the server's answer to the next statement that contains `text`, and cuts the connection then. */
+  loseAnswerTo(text: string): void;
   close(): Promise<void>;
 }
 
 export async function startProxy(host: string, port: number): Promise<Proxy> {
-  let armed = false;
+  let armed: string | undefined;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(port, host);
@@ -20,8 +20,8 @@ export async function startProxy(host: string, port: number): Promise<Proxy> {
       socket.on('error', () => socket.destroy());
     }
     client.on('data', (data) => {
-      if (armed && data.includes('COMMIT')) {
-        armed = false;
+      if (armed !== undefined && data.includes(armed)) {
+        armed = undefined;
         dropping = true;
       }
       upstream.write(data);
@@ -36,7 +36,7 @@ export async function startProxy(host: string, port: number): Promise<Proxy> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    loseNextCommit: () => void (armed = true),
+    loseAnswerTo: (text) => void (armed = text),
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();

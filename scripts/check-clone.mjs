@@ -1,4 +1,4 @@
-// Clones the last commit into a new folder and runs .ci/run there, as a first-time contributor would: `npm run check:fresh`.
+// Clones the last commit into a new folder and runs .ci/run there, as a first-time contributor would: `npm run check:clone`.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

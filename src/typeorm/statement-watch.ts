@@ -1,0 +1,142 @@
+// Watches the statements themselves: transaction control, and writes that no entity event tells of.
+import { tableTag } from '../entry/tags.js';
+import type { EventSink } from '../contract/events.js';
+import type { Ledger } from './ledger.js';
+import { isObject } from './rows.js';
+import type { Schema } from './schema.js';
+import type { Effect } from './statement.js';
+import { TagBag } from './tag-bag.js';
+import {
+  isPostgresLike,
+  type AfterQueryEventLike,
+  type DriverLike,
+  type QueryEventLike,
+  type QueryRunnerLike,
+} from './typeorm-like.js';
+
+type Answer = Promise<void> | void;
+
+export interface StatementParts {
+  readonly read: (sql: string) => readonly Effect[];
+  readonly schema: Schema;
+  readonly driver: DriverLike;
+  readonly emit: EventSink;
+  /** Tables whose raw writes concern no report. */
+  readonly ownTables: ReadonlySet<string>;
+}
+
+export class StatementWatch {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly parts: StatementParts,
+  ) {}
+
+  before(event: QueryEventLike): void {
+    if (!/^\s*(?:start|begin|commit|end)\b/i.test(event.query)) return;
+    for (const effect of this.parts.read(event.query)) {
+      if (effect.kind === 'begin') this.ledger.beforeBegin(event.queryRunner);
+      if (effect.kind === 'commit') this.ledger.beforeRawCommit(event.queryRunner);
+    }
+  }
+
+  after(event: AfterQueryEventLike): Answer {
+    const effects = this.parts.read(event.query);
+    if (effects.length === 0) return;
+    if (!event.success) return this.#failed(event, effects);
+    if (effects.length === 1) return this.#account(event, effects[0] as Effect);
+    return this.#inOrder(event, effects);
+  }
+
+  async #inOrder(event: AfterQueryEventLike, effects: readonly Effect[]): Promise<void> {
+    for (const effect of effects) await this.#executed(event, effect);
+  }
+
+  #account(event: AfterQueryEventLike, effect: Effect): Answer {
+    const runner = event.queryRunner;
+    if (effect.kind !== 'write' || effect.verb === 'truncate') return this.#executed(event, effect);
+    const table = effect.table.toLowerCase();
+    // Ids given back for several rows are right only where RETURNING exists for each of them.
+    const doubtful =
+      effect.conflict === true || ((effect.rows ?? 1) > 1 && !isPostgresLike(this.parts.driver.options.type));
+    if (!this.ledger.accounting(runner).write(effect.verb, table, effect.rows, doubtful))
+      return this.#executed(event, effect);
+    if (!this.ledger.inTransaction(runner)) this.ledger.expectConfirmation(runner);
+  }
+
+  #failed(event: AfterQueryEventLike, effects: readonly Effect[]): Answer {
+    const runner = event.queryRunner;
+    const [effect] = effects;
+    if (effects.length === 1 && effect?.kind === 'write' && effect.verb !== 'truncate')
+      this.ledger.accounting(runner).failed(effect.verb, effect.table.toLowerCase());
+    const bag = new TagBag();
+    for (const one of effects) {
+      const doubtful = one.kind === 'write' ? !wasRefused(event.error, this.parts.driver) : one.kind === 'unknown';
+      if (doubtful && (one.kind === 'write' || one.kind === 'unknown')) this.#addRaw(one, bag);
+    }
+    if (!bag.empty) return this.ledger.recordTwice(runner, bag);
+    // Earlier statements of the same call are durable already, and its after-events will not come.
+    return this.ledger.settle(runner);
+  }
+
+  #executed(event: AfterQueryEventLike, effect: Effect): Answer {
+    const runner = event.queryRunner;
+    switch (effect.kind) {
+      case 'begin':
+        this.ledger.afterBegin(runner);
+        if (keepsSnapshot(effect.isolation)) this.ledger.keepsSnapshot(runner);
+        return;
+      case 'isolation':
+        if (keepsSnapshot(effect.isolation)) this.ledger.keepsSnapshot(runner);
+        return;
+      case 'commit': {
+        const tag: unknown = isObject(event.rawResults) ? Reflect.get(event.rawResults, 'command') : undefined;
+        return this.ledger.commitExecuted(runner, tag === 'ROLLBACK', effect.chain);
+      }
+      case 'rollback':
+        this.ledger.rollbackExecuted(runner, effect.chain);
+        return;
+      case 'unknown':
+      case 'write':
+        return this.#raw(runner, effect);
+    }
+  }
+
+  #raw(runner: QueryRunnerLike, effect: Effect & { kind: 'unknown' | 'write' }): Answer {
+    const bag = new TagBag();
+    this.#addRaw(effect, bag);
+    return bag.empty ? undefined : this.ledger.record(runner, bag, 'raw');
+  }
+
+  #addRaw(effect: Effect & { kind: 'unknown' | 'write' }, bag: TagBag): void {
+    const { schema, emit, ownTables } = this.parts;
+    if (effect.kind === 'unknown') {
+      bag.addEverything();
+      emit({ kind: 'rawWrite', tables: [] });
+      emit({ kind: 'advice', code: 'raw-sql', message: adviceFor(effect.why) });
+      return;
+    }
+    const [entity] = schema.entitiesOf(effect.table);
+    if (!entity && ownTables.has(effect.table)) return;
+    if (!entity) bag.add(tableTag(effect.table));
+    emit({ kind: 'rawWrite', tables: [entity?.tableName ?? effect.table] });
+    schema.addCoarse(effect.table, effect.verb, bag, effect.cascade);
+    if (effect.conflict) for (const verb of ['update', 'delete'] as const) schema.addCoarse(effect.table, verb, bag);
+  }
+}
+
+/** The server itself said no. Any other error, such as a lost connection, leaves open whether it executed the statement. */
+function wasRefused(error: unknown, driver: DriverLike): boolean {
+  if (!isObject(error)) return false;
+  return 'severity' in error || 'sqlState' in error || /sqlite|sqljs/.test(driver.options.type);
+}
+
+function keepsSnapshot(isolation: string | undefined): boolean {
+  return isolation !== undefined && /repeatable read|serializable|snapshot/.test(isolation);
+}
+
+function adviceFor(why: string): string {
+  return (
+    `"${why}" in raw SQL could change any table, so everything was invalidated. ` +
+    'If it is a function that only reads, name it under readOnlyFunctions.'
+  );
+}
