@@ -23,6 +23,9 @@ process.on('message', (message) => {
   else process.exit();
 });
 
+// Whoever started it is gone.
+process.on('disconnect', () => process.exit());
+
 /** The same bytes with the same headers, which run.mjs has taken from an answer of the arm that this is the floor of. */
 function bareRoute() {
   const { headers } = job;

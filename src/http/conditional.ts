@@ -43,6 +43,8 @@ export function isNotModified(preconditions: Preconditions, validators: Validato
 
 /** §13.1.2, weak comparison (§8.8.3.2): `W/` does not count, everything between the quotes does. */
 export function matchesNoneMatch(header: string, current: string | undefined): boolean {
+  // What a browser sends: the one tag that it was given, as it was given.
+  if (header === current && isEntityTag(header)) return true;
   if (/^[ \t]*\*[ \t]*$/.test(header)) return true;
   if (current === undefined || !isEntityTag(current)) return false;
   const opaque = opaquePart(current);
