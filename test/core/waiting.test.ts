@@ -99,6 +99,21 @@ describe.each(BOTH)('waiting over %s', (_name, wrap) => {
     for (const load of loads) load.decline('error');
   });
 
+  it('a computation that took too long does not end the one that was begun in its place', async () => {
+    const { cache, clock } = setUp();
+    const first = await lead(cache.read(request()));
+    const impatient = cache.read(request());
+    await tick();
+    clock.advance(30_000);
+    expect(await impatient).toEqual({ next: 'alone', reason: 'wait' });
+    const second = await lead(cache.read(request()));
+    first.decline('error');
+    const waiting = cache.read(request());
+    await tick();
+    await second.store(draft('two'));
+    expect(await served(waiting)).toBe('two');
+  });
+
   it('leaves no timer behind, however the wait ended', async () => {
     const { cache, clock } = setUp();
     const load = await lead(cache.read(request()));

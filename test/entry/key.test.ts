@@ -274,6 +274,11 @@ describe('identitySegment', () => {
     );
   });
 
+  it.each(['', 'undefined', NaN, null])('nobody (%p) is nobody, even among those who share', (user) => {
+    const identity = { user, tenant: 'a', role: 'b' } as unknown as Identity;
+    for (const share of ['user', 'role', 'tenant'] as const) expect(identitySegment(identity, share)).toBeUndefined();
+  });
+
   it('sharing is explicit, and impossible for who has no tenant or role', () => {
     expect(identitySegment({ user: 7, tenant: 'a' }, 'tenant')).toBe(
       identitySegment({ user: 8, tenant: 'a' }, 'tenant'),
