@@ -219,7 +219,7 @@ describe('a Redis that fails', () => {
   it('dies: readers get computed reports, a writer is answered, and nothing old is served when it is back empty', async () => {
     const redis = await startPrivateRedis();
     try {
-      const a = await school.process({ shared: redis.url, hold: '300ms', redisDeadline: '100ms' });
+      const a = await school.process({ shared: redis.url, hold: '300ms' });
       expect(await get(a, '/students/1')).toMatchObject({ label: 'MISS' });
       expect(await get(a, '/students/1')).toMatchObject({ label: 'HIT' });
       await redis.kill();
