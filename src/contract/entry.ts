@@ -7,6 +7,10 @@ export const WIRE_VERSION = 1;
 export interface Position {
   readonly epoch: string;
   readonly seq: number;
+  /** How far a replica of the database must have replayed to show everything up to here: a WAL position, 16 hex digits. */
+  readonly lsn?: string;
+  /** False: the watermark is dead. Nobody vouches that committed writes have been invalidated, so nothing may be served. */
+  readonly live?: boolean;
 }
 
 /** One stored header field; repeated lines stay repeated lines. */

@@ -1,8 +1,11 @@
 // The contract of every store: entries together with the truth about what has been invalidated since.
 import type { Dependency, Entry, Position } from './entry.js';
 
-/** How an entry in this process's memory is proved current. Stores without replicas ignore it. */
-export type Consistency = 'strict' | 'lease';
+/**
+ * How an entry in this process's memory is proved current: by asking (`strict`), by having asked a moment ago (`lease`),
+ * or by a lease that writers know of and wait for (`barrier`). Stores without replicas ignore it.
+ */
+export type Consistency = 'strict' | 'lease' | 'barrier';
 
 /** Where an answer came from. */
 export type LayerName = 'memory' | 'redis';
@@ -12,7 +15,8 @@ export type MissReason =
   | 'absent' // never stored, evicted, or gone by itself
   | 'invalidated' // a tag was invalidated after the entry's data was read
   | 'epoch' // the history that the entry refers to is gone
-  | 'expired'; // past staleAt
+  | 'expired' // past staleAt
+  | 'flux'; // a write to one of its tags is between its mark and its end
 
 export type Lookup =
   | { readonly outcome: 'hit'; readonly entry: Entry; readonly layer: LayerName; readonly position: Position }
@@ -28,10 +32,19 @@ export type PutOutcome =
   | 'stored'
   | 'stale' // a tag was invalidated after the computation began
   | 'epoch' // the history was lost meanwhile
+  | 'flux' // a write to one of its tags is between its mark and its end
   | 'declined' // too large, or already expired
   | 'unavailable';
 
 export type MaybePromise<T> = T | Promise<T>;
+
+/** What an invalidation carries besides its tags. */
+export interface InvalidateOptions {
+  /** The mark that this invalidation ends. */
+  readonly mark?: string;
+  /** WAL position of the database after the commit, see {@link Position.lsn}. */
+  readonly lsn?: string;
+}
 
 /**
  * A store answers synchronously or with a promise; every caller awaits. `lookup` and `put` compare and act in one
@@ -41,8 +54,11 @@ export interface Store {
   /** The name shown as the serving layer. */
   readonly name: LayerName;
 
-  /** Finds a usable entry. On a miss the position is the capture for the computation that follows. */
-  lookup(key: string, consistency?: Consistency): MaybePromise<Lookup>;
+  /**
+   * Finds a usable entry. On a miss the position is the capture for the computation that follows.
+   * @param atLeast a position that the reader has been told of: a lease that has not heard of it does not count.
+   */
+  lookup(key: string, consistency?: Consistency, atLeast?: Position): MaybePromise<Lookup>;
 
   /**
    * Stores `entry` only if the epoch is current and no tag of it, nor the key itself, was invalidated after
@@ -52,7 +68,16 @@ export interface Store {
   put(key: string, entry: Entry, inherited?: readonly Dependency[]): MaybePromise<PutOutcome>;
 
   /** Invalidates by tag: O(tags named), whatever the number of entries. Idempotent. Resolves once it is in force. */
-  invalidate(tags: readonly string[]): MaybePromise<Position>;
+  invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Position>;
+
+  /**
+   * Two-phase invalidation: from here until the mark ends, entries of these tags are neither served nor stored. It ends
+   * with the invalidation that names it, with {@link unmark}, or after `ttlMs` as if the tags had been invalidated.
+   */
+  mark(tags: readonly string[], id: string, ttlMs: number): MaybePromise<Position>;
+
+  /** Ends a mark whose write was rolled back; what was stored before is valid again. */
+  unmark(id: string): MaybePromise<void>;
 
   /** The current position. */
   position(): MaybePromise<Position>;

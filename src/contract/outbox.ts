@@ -1,0 +1,73 @@
+// Invalidations kept in the application's own database, in the transactions that cause them, until Redis has them.
+
+/** A `query()` of TypeORM: of a runner, inside its transaction, or of a DataSource. */
+export type Ask = (sql: string, parameters?: unknown[]) => Promise<unknown>;
+
+export interface OutboxRow {
+  readonly id: string;
+  /** Undefined: unreadable. */
+  readonly tags: readonly string[] | undefined;
+  /** Written before a statement outside transactions, which may still be running: its tags are invalidated again and again while it is young. */
+  readonly intent: boolean;
+  /** By the clock of the database, ms. */
+  readonly ageMs: number;
+}
+
+/** Which history in Redis the database takes for the true one. */
+export interface OutboxState {
+  readonly generation: number;
+  readonly epoch: string;
+  /** The highest sequence number that a sweep has seen under this epoch. */
+  readonly seq: number;
+  /** The database that wrote this; another one may have lost commits that are cached. */
+  readonly incarnation: string;
+  /** Since the last sweep under this epoch, by the clock of the database, ms. */
+  readonly silentMs: number;
+}
+
+export interface Scan {
+  readonly state: OutboxState;
+  /** What {@link OutboxState.incarnation} would be now. */
+  readonly incarnation: string;
+  /** The oldest rows, at most as many as asked for. */
+  readonly rows: readonly OutboxRow[];
+  /** All rows that wait. */
+  readonly count: number;
+  /** WAL position that shows all of `rows`, 16 hex digits; undefined where the database has none. */
+  readonly lsn: string | undefined;
+}
+
+/** The statements of the sweeper; all go to the primary. */
+export interface OutboxDatabase {
+  /** A plain SELECT in the order of ids: a row that was skipped or overtaken would make the watermark a lie. */
+  scan(limit: number): Promise<Scan>;
+  /** Deletes rows, only while `epoch` is the true one. @returns how many. */
+  remove(ids: readonly string[], epoch: string): Promise<number>;
+  /** Notes a sweep. @returns false if `epoch` is not the true one any more. */
+  swept(epoch: string, seq: number): Promise<boolean>;
+  /**
+   * Takes `epoch` for the true one from here on, if the state is still what was `seen`.
+   * @returns false if somebody else was faster.
+   */
+  adopt(seen: OutboxState, next: { generation: number; epoch: string; incarnation: string }): Promise<boolean>;
+  /** Takes rows that nobody can read out of the way and keeps them to be looked at. */
+  setAside(ids: readonly string[], why: string): Promise<void>;
+  /** Puts one row that means everything in the place of all. @returns how many it replaced. */
+  collapse(): Promise<number>;
+}
+
+/** The statements of the writers. */
+export interface OutboxWriter {
+  /** Inserts a row in the caller's transaction. @returns its id. */
+  write(ask: Ask, tags: readonly string[]): Promise<string>;
+  /** Inserts a row of its own before a statement outside transactions. @returns its id. */
+  intend(ask: Ask, tags: readonly string[]): Promise<string>;
+  /** Rows that triggers wrote for what this connection has committed. */
+  byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }>;
+  /** Their tags are in force under `epoch`: deletes them in the background, many at once. */
+  told(ids: readonly string[], epoch: string): void;
+  /** The same at once. @returns false if `epoch` is not the true one any more. */
+  toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean>;
+  /** Somebody has deleted it, so its tags are in force. */
+  isGone(id: string): Promise<boolean>;
+}
