@@ -100,6 +100,10 @@ export type CacheEvent =
   | { readonly kind: 'markFailed'; readonly tags: readonly string[]; readonly aborted: boolean; readonly error: string }
   /** A writer was answered although his invalidation is not in force yet; it goes on in the background. */
   | { readonly kind: 'released'; readonly tags: readonly string[]; readonly cause: string; readonly heldMs: number }
+  /** The database did not take a row of the outbox, or did not give it. */
+  | { readonly kind: 'outboxFailed'; readonly operation: string; readonly error: string }
+  /** A report was read from a database replica that did not catch up in time; it is not stored. */
+  | { readonly kind: 'replicaLags'; readonly waitedMs: number }
   /** Whether a sweeper vouches for what is cached. `dead`: nothing is served until one does. */
   | { readonly kind: 'watermark'; readonly state: 'live' | 'dead' }
   /** Pushes were lost or the history changed: this process's memory is distrusted from here on. */

@@ -17,6 +17,8 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   distrust: 'info',
   leaseAwaited: 'info',
   markFailed: 'warn',
+  outboxFailed: 'warn',
+  replicaLags: 'warn',
   released: 'warn',
   watermark: 'warn',
   invalidateFailed: 'warn',
