@@ -14,10 +14,17 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   stored: 'debug',
   invalidate: 'info',
   rawWrite: 'info',
+  swept: 'info',
+  adopted: 'info',
   distrust: 'info',
   invalidateFailed: 'warn',
   layerFailed: 'warn',
   cascadeFailed: 'warn',
+  fenced: 'warn',
+  setAside: 'warn',
+  sweepFailed: 'warn',
+  collapsed: 'warn',
+  outboxFailed: 'warn',
   advice: 'warn',
 };
 
