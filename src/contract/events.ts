@@ -138,8 +138,6 @@ export type CacheEvent =
   | { readonly kind: 'sweepFailed'; readonly step: string; readonly error: string; readonly failures: number }
   /** So many rows waited that one which means everything took their place. */
   | { readonly kind: 'collapsed'; readonly rows: number }
-  /** A statement of the outbox failed, which the sweeper makes up for. */
-  | { readonly kind: 'outboxFailed'; readonly operation: 'told' | 'listen'; readonly error: string }
   /** Something in the set-up that weakens the cache; said once. */
   | { readonly kind: 'advice'; readonly code: string; readonly message: string };
 

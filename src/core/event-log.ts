@@ -30,7 +30,6 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   setAside: 'warn',
   sweepFailed: 'warn',
   collapsed: 'warn',
-  outboxFailed: 'warn',
   advice: 'warn',
 };
 

@@ -56,7 +56,7 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     this.#state = qualified(dialect, schema, STATE_TABLE);
     this.#mine = 'namespace = $1 AND set_aside IS NULL';
     this.#whileTrue = `EXISTS (SELECT 1 FROM ${this.#state} WHERE namespace = $1 AND epoch = $2)`;
-    this.#told = new Told((ids, epoch) => this.remove(ids, epoch), emit);
+    this.#told = new Told((ids, epoch) => this.#remove(parts.ask, ids, epoch), emit);
   }
 
   // Writers
@@ -97,6 +97,10 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
       ask,
     );
     return rows.length > 0;
+  }
+
+  withdraw(ids: readonly string[]): void {
+    this.#told.add(ids, undefined);
   }
 
   async isGone(id: string): Promise<boolean> {
@@ -152,13 +156,14 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   }
 
   async setAside(ids: readonly string[], why: string): Promise<void> {
-    const list = idList(ids);
     const { rows } = await this.#run(
       `SELECT count(*) AS kept FROM ${this.#outbox} WHERE namespace = $1 AND set_aside IS NOT NULL`,
     );
-    if (Number(rows[0]?.['kept']) + ids.length > MOST_SET_ASIDE)
-      await this.#run(`DELETE FROM ${this.#outbox} WHERE namespace = $1 AND id IN (${list})`);
-    else await this.#run(`UPDATE ${this.#outbox} SET set_aside = $2 WHERE namespace = $1 AND id IN (${list})`, [why]);
+    if (Number(rows[0]?.['kept']) + ids.length > MOST_SET_ASIDE) await this.#remove(this.parts.ask, ids);
+    else
+      await this.#run(`UPDATE ${this.#outbox} SET set_aside = $2 WHERE namespace = $1 AND id IN (${idList(ids)})`, [
+        why,
+      ]);
   }
 
   /** The rows are read first: only what was committed before the one that replaces them is surely covered by it. */
@@ -173,7 +178,7 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
       rows.some((row) => Boolean(row['intent'])),
     );
     const ids = rows.map((row) => String(row['id']));
-    return (await this.#run(`DELETE FROM ${this.#outbox} WHERE namespace = $1 AND id IN (${idList(ids)})`)).affected;
+    return this.#remove(this.parts.ask, ids);
   }
 
   // Statements
@@ -191,10 +196,12 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     return id;
   }
 
-  async #remove(ask: Ask, ids: readonly string[], epoch: string): Promise<number> {
+  /** Without an epoch there is no fence: the rows stand for nothing. */
+  async #remove(ask: Ask, ids: readonly string[], epoch?: string): Promise<number> {
     if (ids.length === 0) return 0;
-    const sql = `DELETE FROM ${this.#outbox} WHERE namespace = $1 AND id IN (${idList(ids)}) AND ${this.#whileTrue}`;
-    return (await this.#run(sql, [epoch], ask)).affected;
+    const these = `DELETE FROM ${this.#outbox} WHERE namespace = $1 AND id IN (${idList(ids)})`;
+    if (epoch === undefined) return (await this.#run(these, [], ask)).affected;
+    return (await this.#run(`${these} AND ${this.#whileTrue}`, [epoch], ask)).affected;
   }
 
   /** State and rows in one statement: they belong to one moment, and the WAL position covers both. */

@@ -90,7 +90,8 @@ async function drain(
   }
   const unreadable = rows.filter(({ tags }) => tags === undefined).map(({ id }) => id);
   const tags = tagsOf(rows);
-  let { seq } = seen.position;
+  const before = seen.position.seq;
+  let seq = before;
   if (tags.length > 0) {
     const bumped = await step('invalidate', history.invalidate(tags, lsn === undefined ? {} : { lsn }));
     // Another Redis answered than the one the database follows: the rows have yet to reach that one.
@@ -111,7 +112,10 @@ async function drain(
       emit({ kind: 'collapsed', rows: await step('collapse', database.collapse()) });
     return { outcome: 'more', ...result };
   }
-  await step('keepAlive', history.keepAlive(epoch, seen.now, lambdaMs));
+  // The WAL position shows what had been invalidated before the scan, and the rows of the scan; nothing between the two.
+  const shown = seq === before + 1 ? seq : before;
+  const position = lsn === undefined ? { epoch, seq: shown } : { epoch, seq: shown, lsn };
+  await step('keepAlive', history.keepAlive(position, seen.now, lambdaMs));
   return { outcome: 'complete', ...result };
 }
 

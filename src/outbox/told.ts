@@ -7,17 +7,17 @@ const MOST_WAITING = 10_000;
 const BATCH = 1000;
 
 export class Told {
-  /** By the epoch under which they are in force. */
-  readonly #waiting = new Map<string, string[]>();
+  /** By the epoch under which they are in force; undefined: they stand for nothing any more. */
+  readonly #waiting = new Map<string | undefined, string[]>();
   #count = 0;
   #running: Promise<void> | undefined;
 
   constructor(
-    private readonly remove: (ids: readonly string[], epoch: string) => Promise<unknown>,
+    private readonly remove: (ids: readonly string[], epoch: string | undefined) => Promise<unknown>,
     private readonly emit: EventSink,
   ) {}
 
-  add(ids: readonly string[], epoch: string): void {
+  add(ids: readonly string[], epoch: string | undefined): void {
     if (ids.length === 0 || this.#count + ids.length > MOST_WAITING) return;
     const known = this.#waiting.get(epoch);
     if (known) known.push(...ids);
