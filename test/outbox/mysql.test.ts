@@ -1,0 +1,7 @@
+// The outbox on a real MySQL or MariaDB, where there is one: else the run names it as skipped, and fails under CI.
+import { describe, it } from '@jest/globals';
+import { mysqlUrl, openMysql } from './support/databases.js';
+import { sqlOutboxSuite } from './support/sql-suite.js';
+
+if (mysqlUrl) sqlOutboxSuite('the outbox on MySQL', openMysql);
+else describe('the outbox on MySQL', () => it.skip('needs MYSQL_URL or a server on 127.0.0.1:3306', () => undefined));
