@@ -1,5 +1,8 @@
 // The outbox on a real PostgreSQL.
+import { describe } from '@jest/globals';
 import { openPostgres } from './support/databases.js';
 import { sqlOutboxSuite } from './support/sql-suite.js';
 
-sqlOutboxSuite('the outbox on PostgreSQL', openPostgres);
+describe('the outbox on PostgreSQL', () => {
+  sqlOutboxSuite(openPostgres);
+});
