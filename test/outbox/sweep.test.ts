@@ -104,11 +104,21 @@ describe('a sweep', () => {
     expect(redis.live).toBe(live);
   });
 
-  it('carries the WAL position of the scan, for as many invalidations as it shows', async () => {
+  it('tells which WAL position shows its rows', async () => {
     database.lsn = '00000000000000ff';
     database.commit(1, ['a:1']);
     await once();
     expect(journal).toContain('invalidate a:1 00000000000000ff');
+    expect(redis.shown).toEqual({ seq: redis.seq, lsn: '00000000000000ff' });
+  });
+
+  it('does not say that of a write that came between the scan and the invalidation', async () => {
+    database.lsn = '00000000000000ff';
+    database.commit(1, ['a:1']);
+    const { seq } = redis;
+    before(redis, 'invalidate', () => void (redis.seq += 1));
+    await once();
+    expect(redis.shown).toEqual({ seq, lsn: '00000000000000ff' });
   });
 
   it('with very many tags means everything', async () => {

@@ -18,6 +18,8 @@ export class MemoryHistory implements History {
   /** The clock of this Redis, ms; moves with every step. */
   now = 1_000_000;
   pruned: number[] = [];
+  /** The sequence number and WAL position of the last claim. */
+  shown: { seq: number; lsn: string | undefined } | undefined;
 
   constructor(
     readonly journal: Journal = [],
@@ -45,6 +47,7 @@ export class MemoryHistory implements History {
     await this.#step(`keepAlive ${at}`);
     if (position.epoch !== this.epoch || at > this.now || (this.live !== undefined && at <= this.live)) return false;
     this.live = at;
+    this.shown = { seq: position.seq, lsn: position.lsn };
     return true;
   }
 
