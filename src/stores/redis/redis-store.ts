@@ -29,6 +29,8 @@ export interface RedisStoreOptions {
   readonly version: string;
   /** Most tags remembered; beyond it everything becomes cold once. */
   readonly maxTags: number;
+  /** Is told when what is cached is vouched for again, or no longer. */
+  readonly onWatermark?: (live: boolean) => void;
 }
 
 /**
@@ -58,7 +60,7 @@ export class RedisStore implements Store, Marks, Backplane {
     this.#options = options;
     this.#clock = clock;
     this.#keys = redisKeys(options.namespace, options.version, client.options?.keyPrefix ?? '');
-    this.#scripts = new Scripts(client, this.#keys);
+    this.#scripts = new Scripts(client, this.#keys, options.onWatermark);
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
     this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
     this.history = new RedisHistory(this.#scripts, this);

@@ -52,9 +52,13 @@ export class Scripts {
   #lambdaMs: number | undefined;
   #spares = 0;
 
+  #live = true;
+
+  /** @param onWatermark is told when what is cached is vouched for again, or no longer. */
   constructor(
     private readonly client: RedisLike,
     private readonly keys: RedisKeys,
+    private readonly onWatermark: (live: boolean) => void = () => undefined,
   ) {}
 
   /** From now on a watermark is required. */
@@ -105,6 +109,10 @@ export class Scripts {
     const lambdaMs = this.#lambdaMs ?? Number(lambda);
     // A watermark from the future is as good as none: somebody has set the clock of Redis.
     const live = lambdaMs === 0 || (ageMs !== undefined && ageMs >= 0 && ageMs <= lambdaMs);
+    if (live !== this.#live) {
+      this.#live = live;
+      this.onWatermark(live);
+    }
     const position = { epoch, seq: Number(seq), ...(lsn ? { lsn } : {}), ...(live ? {} : { live }) };
     return { position, ageMs, rest };
   }
