@@ -36,6 +36,8 @@ export interface Dialect {
   msSince(time: string): string;
   readonly true: string;
   readonly connectionId: string;
+  /** Where a statement that fails takes the whole transaction with it: the code with which there is none. */
+  readonly noTransaction: string | undefined;
   /** Makes an INSERT of a row that exists already do nothing. */
   readonly unlessExists: string;
   /** Makes INSERT give back the id, where it does not do so by itself. `wake`: a parameter, the channel to notify. */

@@ -26,6 +26,7 @@ export const mysql: Dialect = {
   msSince: (time) => `(TIMESTAMPDIFF(MICROSECOND, ${time}, UTC_TIMESTAMP(6)) / 1000)`,
   true: 'TRUE',
   connectionId: 'CONNECTION_ID()',
+  noTransaction: undefined,
   unlessExists: 'ON DUPLICATE KEY UPDATE namespace = namespace',
   // The driver tells it by itself; there is no NOTIFY.
   returningId: () => '',

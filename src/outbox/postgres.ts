@@ -27,6 +27,7 @@ export const postgres: Dialect = {
   msSince: (time) => `(extract(epoch FROM clock_timestamp() - ${time}) * 1000)`,
   true: 'true',
   connectionId: 'pg_backend_pid()',
+  noTransaction: '25P01',
   unlessExists: 'ON CONFLICT DO NOTHING',
   returningId: (wake) => (wake === undefined ? ' RETURNING id' : ` RETURNING id, pg_notify(${wake}, '')`),
   columns: (schema) =>

@@ -48,6 +48,19 @@ export function sqlOutboxSuite(openDatabase: () => Promise<Database>): void {
       expect(await outbox.isGone(kept)).toBe(false);
     });
 
+    it('that cannot be written leave the transaction as it was', async () => {
+      const { outbox } = database.outbox();
+      const runner = database.source.createQueryRunner();
+      await runner.startTransaction();
+      const before = await outbox.write(asked(runner), ['a:1']);
+      const broken = database.outbox({ schema: 'nowhere' });
+      await expect(broken.outbox.write(asked(runner), ['a:2'])).rejects.toThrow();
+      const after = await outbox.write(asked(runner), ['a:3']);
+      await runner.commitTransaction();
+      await runner.release();
+      expect(await waiting(outbox)).toEqual([before, after]);
+    });
+
     it('show their age by the clock of the database', async () => {
       const { outbox } = database.outbox();
       await outbox.write(database.ask, ['student:1']);
