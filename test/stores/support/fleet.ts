@@ -23,6 +23,7 @@ export class Fleet {
   reads = 0;
   /** Errors that a reader or a writer was given. */
   readonly errors: unknown[] = [];
+  readonly #traffic: (() => Promise<void>)[] = [];
   #truth = 0;
   #acknowledged = 0;
 
@@ -98,12 +99,12 @@ export class Fleet {
         while (going && this.reads < before + 20) await turn();
       }
     })();
-    return {
-      async stop() {
-        going = false;
-        await Promise.all([...readers, writer]);
-      },
+    const stop = async () => {
+      going = false;
+      await Promise.all([...readers, writer]);
     };
+    this.#traffic.push(stop);
+    return { stop };
   }
 
   /** Reads until every member serves from its memory again. */
@@ -120,6 +121,8 @@ export class Fleet {
   }
 
   async close(): Promise<void> {
+    const stopped = Promise.all(this.#traffic.map((stop) => stop()));
+    // A writer who is held would be held for ever: closing lets him go.
     for (const { reports, client } of this.members.splice(0)) {
       await reports.close();
       if (client.status === 'end') continue;
@@ -127,5 +130,6 @@ export class Fleet {
       client.disconnect();
       await ended;
     }
+    await stopped;
   }
 }
