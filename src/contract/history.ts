@@ -1,6 +1,6 @@
 // What the sweeper asks of the shared history in Redis: where it stands, to which generation it belongs, that it is alive.
 import type { Position } from './entry.js';
-import type { InvalidateOptions, MaybePromise } from './store.js';
+import type { InvalidateOptions } from './store.js';
 
 export interface Observation {
   readonly position: Position;
@@ -21,10 +21,10 @@ export interface History {
    */
   keepAlive(epoch: string, at: number, lambdaMs: number): Promise<boolean>;
 
-  /** Begins a new, empty epoch of this generation in place of `expected`; undefined: it was another one already. */
-  adopt(expected: string, generation: number): Promise<Position | undefined>;
+  /** Begins `epoch`, new and empty, of this generation, in place of `expected`; undefined: it was another one already. */
+  adopt(expected: string, epoch: string, generation: number): Promise<Position | undefined>;
 
-  invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Position>;
+  invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Position>;
 
   /** Forgets tags last invalidated at or before `upTo`, and with them every entry that old. */
   prune(upTo: number): Promise<void>;
