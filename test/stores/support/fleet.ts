@@ -125,8 +125,8 @@ export class Fleet {
     // A writer who is held would be held for ever: closing lets him go.
     for (const { reports, client } of this.members.splice(0)) {
       await reports.close();
-      if (client.status === 'end') continue;
-      const ended = client.status === 'wait' ? undefined : once(client as never, 'end');
+      // While it waits to connect again it ends without saying so.
+      const ended = client.status === 'ready' ? once(client as never, 'end') : undefined;
       client.disconnect();
       await ended;
     }
