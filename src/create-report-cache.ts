@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
+import type { Invalidator } from './contract/invalidation.js';
 import { Cache } from './core/cache.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone, type Loader } from './core/get-or-load.js';
@@ -14,6 +15,7 @@ import { EVERYTHING, isTag, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
 import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
+import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
 import type { ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
 import { parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
@@ -27,6 +29,13 @@ export interface ReportCache {
    * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER
    */
   cache(type: string, options?: RouteOptions): RequestHandler;
+
+  /**
+   * Middleware for the whole application, in front of its routes: after a write the browser carries its position (cookie
+   * `report-position`, or the header `Report-Position`) for a moment, so that reports read under `lease` show it in
+   * whichever process answers. Not needed under `strict` and `barrier`.
+   */
+  session(): RequestHandler;
 
   /**
    * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
@@ -114,7 +123,20 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
-  const typeorm = new TypeormPlugin({ invalidator: invalidations, transactions: scopes, emit, clock });
+  const sessions = new Sessions({
+    leaseMs: resolved.leaseMs,
+    follow: (heard, task) => scopes.follow(heard, task),
+  });
+  const invalidator: Invalidator = {
+    async invalidate(tags, cause, committed) {
+      const position = await invalidations.invalidate(tags, cause, committed);
+      if (position) scopes.invalidated(position);
+      return position;
+    },
+    mark: (tags) => invalidations.mark(tags),
+    unmark: (mark) => invalidations.unmark(mark),
+  };
+  const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
   const types = new Set(resolved.types.keys());
 
   const follow = <P extends TypePolicy>(policy: P): P => {
@@ -148,11 +170,14 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           cacheName: resolved.cacheName,
           describe,
           varyKey: variantKey,
+          atLeast: (req: Request) => sessions.atLeast(req),
           targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
-          invalidate: async (tags, cause) => void (await invalidations.invalidate(tags, cause)),
+          invalidate: async (tags, cause) => void (await invalidator.invalidate(tags, cause)),
         },
       });
     },
+
+    session: () => (req, res, next) => sessions.handle(req, res, next),
 
     connect: (dataSource) => typeorm.connect(dataSource),
 
@@ -199,21 +224,21 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
         throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
       }
-      await invalidations.invalidate(named, cause);
+      await invalidator.invalidate(named, cause);
     },
 
     async invalidatePattern(pattern) {
       const found = resolvePattern(pattern, types);
-      await invalidations.invalidate(found.tags, 'pattern');
+      await invalidator.invalidate(found.tags, 'pattern');
       return found;
     },
 
     async deleteReport(report) {
-      await invalidations.invalidate([tag('report', report)], 'delete');
+      await invalidator.invalidate([tag('report', report)], 'delete');
     },
 
     async clear() {
-      await invalidations.invalidate([EVERYTHING], 'clear');
+      await invalidator.invalidate([EVERYTHING], 'clear');
     },
 
     evict: () => store.evict(),

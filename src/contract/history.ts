@@ -16,10 +16,11 @@ export interface History {
   observe(): Promise<Observation>;
 
   /**
-   * Moves the watermark: every write committed before `at` (clock of Redis) has been invalidated under `epoch`.
+   * Moves the watermark: every write committed before `at` (clock of Redis) has been invalidated under the epoch of
+   * `position`, and a database replica that has replayed up to `position.lsn` shows everything up to `position.seq`.
    * @returns false if the epoch is another by now, or the watermark is as young already.
    */
-  keepAlive(epoch: string, at: number, lambdaMs: number): Promise<boolean>;
+  keepAlive(position: Position, at: number, lambdaMs: number): Promise<boolean>;
 
   /** Begins `epoch`, new and empty, of this generation, in place of `expected`; undefined: it was another one already. */
   adopt(expected: string, epoch: string, generation: number): Promise<Position | undefined>;

@@ -59,9 +59,16 @@ export class Cache implements Reader {
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
     if (this.#closed) return this.#bypass(request, 'closed');
     if (this.#scopes.blocked) return this.#bypass(request, 'transaction');
-    const found = this.#store.lookup(request.key, request.consistency, request.atLeast);
+    const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
     if (found instanceof Promise) return found.then((later) => this.#decide(request, arrival, started, waits, later));
     return this.#decide(request, arrival, started, waits, found);
+  }
+
+  /** A report is not built from values that are older than what its own reader has been told of. */
+  #atLeast({ atLeast }: ReadRequest): Position | undefined {
+    const around = this.#scopes.computation?.position;
+    if (around === undefined || atLeast === undefined) return around ?? atLeast;
+    return around.epoch === atLeast.epoch && around.seq < atLeast.seq ? atLeast : around;
   }
 
   #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
@@ -169,6 +176,7 @@ export class Cache implements Reader {
         for (const tag of dependency.tags) tags.add(tag);
         outer?.inherit(dependency);
       },
+      position,
       replayNeeded: position.lsn ?? '',
       readFromThePast: () => {
         lagging = true;

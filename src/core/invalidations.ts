@@ -1,9 +1,8 @@
 // Carries invalidations out: waits until they are in force, and keeps trying those that the store would not take.
 import type { Clock } from '../contract/clock.js';
-import type { Position } from '../contract/entry.js';
 import type { EventSink } from '../contract/events.js';
 import type { Committed, Invalidator, Mark } from '../contract/invalidation.js';
-import type { InvalidateOptions, Marks, Store } from '../contract/store.js';
+import type { Invalidated, InvalidateOptions, Marks, Store } from '../contract/store.js';
 import { EVERYTHING, keyTag, kindOf, wholeKind } from '../entry/tags.js';
 import { Announcements, type AnnouncementOptions } from './announcements.js';
 import { Holds } from './holds.js';
@@ -26,7 +25,7 @@ const LONGEST_RETRY_MS = 1000;
 interface Writer {
   readonly tags: readonly string[];
   readonly committed: Committed;
-  answer(position: Position | undefined): void;
+  answer(position: Invalidated | undefined): void;
 }
 
 /**
@@ -90,7 +89,11 @@ export class Invalidations implements Invalidator {
     return this.#announcements.withdraw(mark);
   }
 
-  async invalidate(tags: readonly string[], cause: string, committed: Committed = {}): Promise<Position | undefined> {
+  async invalidate(
+    tags: readonly string[],
+    cause: string,
+    committed: Committed = {},
+  ): Promise<Invalidated | undefined> {
     const named = collapse(tags, this.#options.maxTagsPerKind);
     const { mark } = committed;
     if (named.length === 0) {
@@ -184,7 +187,7 @@ export class Invalidations implements Invalidator {
     started: number,
     attempt: number,
     options: InvalidateOptions,
-  ): Promise<Position | undefined> {
+  ): Promise<Invalidated | undefined> {
     try {
       const position = await this.#store.invalidate(tags, options);
       this.#emit({ kind: 'invalidate', tags, cause, seq: position.seq, durationMs: this.#clock.monotonic() - started });

@@ -89,7 +89,8 @@ export class TagTable {
 
   #advance(seq: number, tags: readonly string[], told = ''): void {
     const { epoch, lsn = '' } = this.#position;
-    const latest = told > lsn ? told : lsn;
+    // What a write without one needs of a replica is not known.
+    const latest = told === '' ? '' : told > lsn ? told : lsn;
     this.#position = { epoch, seq, ...(latest !== '' && { lsn: latest }) };
     this.#write(seq, tags);
   }

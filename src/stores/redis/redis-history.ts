@@ -16,8 +16,8 @@ export class RedisHistory implements History {
     return { position, now: Number(now), generation: generation ? Number(generation) : undefined, ageMs };
   }
 
-  async keepAlive(epoch: string, at: number, lambdaMs: number): Promise<boolean> {
-    const { rest } = await this.scripts.run(SCRIPTS.live, [], [epoch, at, lambdaMs]);
+  async keepAlive({ epoch, seq, lsn = '' }: Position, at: number, lambdaMs: number): Promise<boolean> {
+    const { rest } = await this.scripts.run(SCRIPTS.live, [], [epoch, at, lambdaMs, seq, lsn]);
     return rest[0] === 'live';
   }
 

@@ -1,6 +1,6 @@
 // Records what the plugin asks of the cache, and lets a test hold or order it.
 import type { Clock } from '../../../src/contract/clock.js';
-import type { Position } from '../../../src/contract/entry.js';
+import type { Invalidated } from '../../../src/contract/store.js';
 import type { CacheEvent } from '../../../src/contract/events.js';
 import type { Invalidator, Mark, TransactionTracker } from '../../../src/contract/invalidation.js';
 
@@ -41,7 +41,7 @@ export class Recorder implements Invalidator, TransactionTracker {
   during: ((flush: Flush) => Promise<void> | void) | undefined;
   readonly #waiting: { count: number; resolve: () => void }[] = [];
 
-  async invalidate(tags: readonly string[], cause: string): Promise<Position | undefined> {
+  async invalidate(tags: readonly string[], cause: string): Promise<Invalidated | undefined> {
     const flush = { tags: [...tags].sort(), cause };
     this.flushes.push(flush);
     for (const one of this.#waiting) if (this.flushes.length >= one.count) one.resolve();

@@ -16,6 +16,10 @@ seq = redis.call('HINCRBY', t, '!seq', 1)
 if ARGV[6] > lsn then
   lsn = ARGV[6]
   redis.call('HSET', t, '!lsn', lsn)
+elseif ARGV[6] == '' and lsn ~= '' then
+  -- What this write needs of a replica is not known, so no replica is believed until somebody knows again.
+  lsn = ''
+  redis.call('HDEL', t, '!lsn')
 end
 local all = false
 for from = 8, #ARGV, 500 do
@@ -39,7 +43,8 @@ local told = table.concat(ARGV, ' ', 8)
 if all or redis.call('HLEN', t) > tonumber(ARGV[4]) then
   floor = seq
   redis.call('UNLINK', t)
-  redis.call('HSET', t, '!ep', ep, '!inc', owner, '!seq', seq, '!floor', floor, '!born', others[2] or clock(), '!lsn', lsn)
+  redis.call('HSET', t, '!ep', ep, '!inc', owner, '!seq', seq, '!floor', floor, '!born', others[2] or clock())
+  if lsn ~= '' then redis.call('HSET', t, '!lsn', lsn) end
   if live then redis.call('HSET', t, '!live', live, '!lambda', lambda) end
   if others[1] then redis.call('HSET', t, '!leases', others[1]) end
   if others[3] then redis.call('HSET', t, '!gen', others[3]) end

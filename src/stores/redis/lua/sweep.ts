@@ -4,7 +4,8 @@ import { ALLOW_OOM, GUARD } from './guard.js';
 /**
  * LIVE moves the watermark. ARGV[4] the epoch it is meant for, ARGV[5] the moment up to which every committed write has
  * been invalidated (clock of Redis, ms), ARGV[6] lambda in ms. Never backwards, never into the future: a clock of Redis
- * that was set back makes the cache wait. Returns head + {`live` or `refused`}.
+ * that was set back makes the cache wait. ARGV[7] sequence number and ARGV[8] WAL position that shows everything up to it, or
+ * ''. Returns head + {`live` or `refused`}.
  */
 export const LIVE = `${ALLOW_OOM}${GUARD}
 local moved = 'refused'
@@ -13,6 +14,10 @@ local at = tonumber(ARGV[5])
 if ep == ARGV[4] and at <= clock() and (not live or at > live or live > clock()) then
   live, lambda, moved = at, tonumber(ARGV[6]), 'live'
   redis.call('HSET', t, '!live', live, '!lambda', lambda)
+  if seq == tonumber(ARGV[7]) and ARGV[8] > lsn then
+    lsn = ARGV[8]
+    redis.call('HSET', t, '!lsn', lsn)
+  end
 end
 local reply = head()
 reply[6] = moved
