@@ -4,9 +4,12 @@ import type { RedisLike } from '../../contract/redis-like.js';
 /** How scripts tell whose data they read: by the replication id (`info`), or not at all. */
 export type Identification = 'info' | 'none';
 
-/** The nodes of a cluster; a single server has none. */
+type Node = Pick<RedisLike, 'on'>;
+
+/** A single server has no nodes, and tells of none. */
 interface ClusterLike {
-  nodes?(role: 'all'): readonly Pick<RedisLike, 'on'>[];
+  nodes?(role: 'all'): readonly Node[];
+  on(event: '+node', listener: (node: Node) => void): unknown;
 }
 
 /**
@@ -77,9 +80,10 @@ export class Reconnects {
     };
     this.client.on('close', closed);
     // A cluster is closed only when its last node is.
-    const follow = (node: Pick<RedisLike, 'on'>) => node.on('close', closed);
-    for (const node of (this.client as ClusterLike).nodes?.('all') ?? []) follow(node);
-    this.client.on('+node', follow);
+    const cluster = this.client as unknown as ClusterLike;
+    const follow = (node: Node) => void node.on('close', closed);
+    cluster.nodes?.('all').forEach(follow);
+    cluster.on('+node', follow);
     this.refused();
   }
 }
