@@ -1,9 +1,11 @@
 // GUARD, the opening of every script: makes sure that the tag table belongs to this very Redis server's history.
 
 /**
- * Purpose: a table that is missing (evicted, flushed) or was written under another replication id (restart, old
+ * Purpose: a table that is missing (evicted, flushed), has lost its marks or was written under another replication id (restart, old
  * snapshot, promoted replica) proves nothing; it is replaced by an empty one with a new epoch, so everything is cold
  * instead of stale. The id is read inside the script because a key alone would come back with an old snapshot.
+ * The marks have a field of their own for as long as the epoch lasts: if they were absent while there are none, their
+ * eviction would go unnoticed, and in a cluster every script would be refused for as long as a slot is on its way.
  * KEYS[1] tag table `{ns}:t`, KEYS[2] marks `{ns}:x`. ARGV[1] epoch to use if a new one is needed, ARGV[2] channel,
  * ARGV[3] `info`, or `none` where the user may not run INFO and tells restarts by other means.
  * Leaves the locals `t`, `x`, `ep`, `owner`, `seq`, `floor`, `live`, `lambda`, `lsn`, and `clock()`, the time of Redis
@@ -37,9 +39,10 @@ local function begin(epoch)
   owner, floor, live, lambda, lsn = inc, seq, nil, 0, ''
   redis.call('UNLINK', t, x)
   redis.call('HSET', t, '!ep', ep, '!inc', owner, '!seq', seq, '!floor', floor, '!born', clock())
+  redis.call('HSET', x, '!', ep)
   redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq)
 end
-if not ep or (inc ~= 'none' and owner ~= inc) then begin(ARGV[1]) end
+if not ep or redis.call('EXISTS', x) == 0 or (inc ~= 'none' and owner ~= inc) then begin(ARGV[1]) end
 local function head()
   return {ep, seq, live and clock() - live or -1, lambda, lsn}
 end

@@ -1,14 +1,14 @@
 // MARKS: writes that have announced themselves before their COMMIT and have not ended.
 
 /**
- * Marks live in `{ns}:x`, which is absent most of the time: `<tag>` → `id deadline id deadline …`, and `!<id>` →
+ * Marks live in `{ns}:x`, which begins with its epoch (field `!`) and is empty but for that most of the time: `<tag>` → `id deadline id deadline …`, and `!<id>` →
  * `deadline tag tag …` so that whoever ends a mark need not repeat its tags. Deadlines are times of Redis, ms.
  * `influx(tag)`: whether a write to this tag is under way. A mark past its deadline never just disappears, because its
  * writer may have committed: whoever finds it invalidates the tag instead.
  * `unmark(id)`: takes a mark away.
  */
 export const MARKS = `
-local marked = redis.call('EXISTS', x) == 1
+local marked = redis.call('HLEN', x) > 1
 local function drop(tag, id)
   local marks = redis.call('HGET', x, tag)
   if not marks then return end
