@@ -3,7 +3,6 @@ import type { Backplane, BackplaneListener } from '../../contract/backplane.js';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
-import type { History } from '../../contract/history.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import type {
   Invalidated,
@@ -38,7 +37,7 @@ export interface RedisStoreOptions {
 export class RedisStore implements Store, Marks, Backplane {
   readonly name = 'redis';
   /** The same Redis as the sweeper sees it. */
-  readonly history: History;
+  readonly history: RedisHistory;
   readonly #keys: RedisKeys;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
