@@ -4,7 +4,6 @@ import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
 import type { CacheEvent, EventSink } from '../../contract/events.js';
-import type { History } from '../../contract/history.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import type {
   Invalidated,
@@ -39,7 +38,7 @@ export interface RedisStoreOptions {
 export class RedisStore implements Store, Marks, Backplane {
   readonly name = 'redis';
   /** The same Redis as the sweeper sees it. */
-  readonly history: History;
+  readonly history: RedisHistory;
   readonly #keys: RedisKeys;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;

@@ -7,7 +7,7 @@ import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { CLEAR, MARK } from './lua/mark.js';
 import { PUT } from './lua/put.js';
-import { ADOPT, LIVE, PRUNE } from './lua/sweep.js';
+import { ADOPT, LIVE, OBSERVE, PRUNE } from './lua/sweep.js';
 import { Reconnects } from './reconnects.js';
 import type { RedisKeys } from './redis-keys.js';
 
@@ -25,6 +25,7 @@ export const SCRIPTS = {
   mark: script(MARK),
   clear: script(CLEAR),
   index: script(INDEX),
+  observe: script(OBSERVE),
   live: script(LIVE),
   adopt: script(ADOPT),
   prune: script(PRUNE),
