@@ -134,7 +134,7 @@ describe('a client with `stringNumbers`', () => {
     expect(invalidated).toEqual({ epoch, seq: 3, awaited: [], epochAgeMs: expect.any(Number) });
     expect((await store.history.observe()).ageMs).toBeUndefined();
     const at = (await raw.now()) - 5000;
-    expect(await store.history.keepAlive(epoch, at, 2000)).toBe(true);
+    expect(await store.history.keepAlive(invalidated, at, 2000)).toBe(true);
     expect(await look('k')).toBe('watermark');
     const adopted = await store.history.adopt(epoch, 'adopted', 12);
     expect(adopted).toEqual({ epoch: 'adopted', seq: 4 });

@@ -32,8 +32,7 @@ describe('a marked tag', () => {
     await store.unmark('m');
     expect(await look('k')).toBe('hit');
     expect(await fill('new')).toBe('stored');
-    expect(await raw.marks()).toEqual({});
-    expect(await raw.table()).not.toHaveProperty('!marks');
+    expect(Object.keys(await raw.marks())).toEqual(['!']);
   });
 
   it('is invalid after the commit, and what is computed then is stored', async () => {
@@ -44,7 +43,7 @@ describe('a marked tag', () => {
     expect(await look('k')).toBe('invalidated');
     expect(await store.put('k', makeEntry(during, clock.now()))).toBe('stale');
     expect(await fill('k')).toBe('stored');
-    expect(await raw.marks()).toEqual({});
+    expect(Object.keys(await raw.marks())).toEqual(['!']);
   });
 
   it('of two writers stays marked until both have ended, however they end', async () => {
@@ -142,7 +141,7 @@ describe('a mark', () => {
     await store.mark(['student:1'], 'm', LONG);
     await store.invalidate(['student:1'], { mark: 'm' });
     expect(await fill('k')).toBe('stored');
-    expect(await raw.marks()).toEqual({});
+    expect(Object.keys(await raw.marks())).toEqual(['!']);
   });
 
   it('outlives an invalidation of everything by somebody else', async () => {
@@ -160,7 +159,7 @@ describe('a mark', () => {
     await store.mark(['student:1'], 'm', LONG);
     await raw.lose('t');
     expect(await look('k')).toBe('epoch');
-    expect(await raw.marks()).toEqual({});
+    expect(Object.keys(await raw.marks())).toEqual(['!']);
     expect(await fill('k')).toBe('stored');
   });
 

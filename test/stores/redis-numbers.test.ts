@@ -40,7 +40,7 @@ async function play(steps: number, seed: number) {
     ask: async () => (seen = await store.position()),
     askWithLease: () => store.position(1000),
     observe: () => store.history.observe(),
-    keepAlive: async () => store.history.keepAlive(seen.epoch, await raw.now(), 2000),
+    keepAlive: async () => store.history.keepAlive(seen, await raw.now(), 2000),
     adopt: () =>
       dice(5) === 0 ? store.history.adopt(seen.epoch, `adopted-${dice(1e9)}`, 7) : store.history.adopt('x', 'y', 7),
     prune: () => store.history.prune(dice(seen.seq + 1)),
