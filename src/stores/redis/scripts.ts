@@ -1,6 +1,7 @@
 // Runs the Lua scripts: by their hash, with what all of them need, and reads the opening of their replies.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Position } from '../../contract/entry.js';
+import type { CacheEvent, EventSink } from '../../contract/events.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import { BUMP } from './lua/bump.js';
 import { CHECK } from './lua/check.js';
@@ -29,6 +30,13 @@ export const SCRIPTS = {
   adopt: script(ADOPT),
   prune: script(PRUNE),
 } as const;
+
+const INFO_REFUSED: CacheEvent = {
+  kind: 'advice',
+  code: 'redis-info',
+  message:
+    'The Redis user may not run INFO, by which a restart or failover is recognised. Instead everything becomes cold whenever a process connects. Grant the user +info.',
+};
 
 export type Argument = string | Buffer | number;
 
@@ -60,13 +68,19 @@ export class Scripts {
   #spares = 0;
   readonly #reconnects: Reconnects;
 
-  /** @param infoRefused told once, when the user turns out not to be allowed INFO */
+  #live = true;
+
+  /** @param emit is told when what is cached is vouched for again or no longer, and of a user who may not run INFO. */
   constructor(
     private readonly client: RedisLike,
     private readonly keys: RedisKeys,
-    infoRefused: () => void,
+    private readonly emit: EventSink,
   ) {
-    this.#reconnects = new Reconnects(client, () => this.#beginHistory(), infoRefused);
+    this.#reconnects = new Reconnects(
+      client,
+      () => this.#beginHistory(),
+      () => emit(INFO_REFUSED),
+    );
   }
 
   /** From now on a watermark is required. */
@@ -130,6 +144,10 @@ export class Scripts {
     const lambdaMs = this.#lambdaMs ?? Number(lambda);
     // A watermark from the future is as good as none: somebody has set the clock of Redis.
     const live = lambdaMs === 0 || (ageMs !== undefined && ageMs >= 0 && ageMs <= lambdaMs);
+    if (live !== this.#live) {
+      this.#live = live;
+      this.emit({ kind: 'watermark', state: live ? 'live' : 'dead' });
+    }
     const position = { epoch, seq: Number(seq), ...(lsn ? { lsn } : {}), ...(live ? {} : { live }) };
     return { position, ageMs, rest };
   }
