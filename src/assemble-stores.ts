@@ -57,7 +57,7 @@ function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emi
     store: tiered,
     shared: {
       marks: guarded,
-      history: inRedis.history,
+      history: inRedis.history.through(tiered),
       requireWatermark: (lambdaMs) => inRedis.requireWatermark(lambdaMs),
       expectBarrier: () => tiered.expectBarrier(),
     },

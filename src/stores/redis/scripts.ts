@@ -1,14 +1,13 @@
 // Runs the Lua scripts: by their hash, with what all of them need, and reads the opening of their replies.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Position } from '../../contract/entry.js';
-import type { CacheEvent, EventSink } from '../../contract/events.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import { BUMP } from './lua/bump.js';
 import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { CLEAR, MARK } from './lua/mark.js';
 import { PUT } from './lua/put.js';
-import { ADOPT, LIVE, PRUNE } from './lua/sweep.js';
+import { ADOPT, LIVE, OBSERVE, PRUNE } from './lua/sweep.js';
 import { Reconnects } from './reconnects.js';
 import type { RedisKeys } from './redis-keys.js';
 
@@ -26,17 +25,11 @@ export const SCRIPTS = {
   mark: script(MARK),
   clear: script(CLEAR),
   index: script(INDEX),
+  observe: script(OBSERVE),
   live: script(LIVE),
   adopt: script(ADOPT),
   prune: script(PRUNE),
 } as const;
-
-const INFO_REFUSED: CacheEvent = {
-  kind: 'advice',
-  code: 'redis-info',
-  message:
-    'The Redis user may not run INFO, by which a restart or failover is recognised. Instead everything becomes cold whenever a process connects. Grant the user +info.',
-};
 
 export type Argument = string | Buffer | number;
 
@@ -60,6 +53,13 @@ export interface Fetched {
 /** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
 const USABLE = new Set(['ready', 'wait']);
 
+export interface Tell {
+  /** Once, when the user turns out not to be allowed INFO. */
+  infoRefused(): void;
+  /** What is cached is vouched for again, or no longer. */
+  watermark(live: boolean): void;
+}
+
 export class Scripts {
   /** This process, as other processes know it. Never the same twice. */
   readonly process = randomBytes(9).toString('base64url');
@@ -70,17 +70,12 @@ export class Scripts {
 
   #live = true;
 
-  /** @param emit is told when what is cached is vouched for again or no longer, and of a user who may not run INFO. */
   constructor(
     private readonly client: RedisLike,
     private readonly keys: RedisKeys,
-    private readonly emit: EventSink,
+    private readonly tell: Tell,
   ) {
-    this.#reconnects = new Reconnects(
-      client,
-      () => this.#beginHistory(),
-      () => emit(INFO_REFUSED),
-    );
+    this.#reconnects = new Reconnects(client, () => this.#beginHistory(), tell.infoRefused);
   }
 
   /** From now on a watermark is required. */
@@ -146,7 +141,7 @@ export class Scripts {
     const live = lambdaMs === 0 || (ageMs !== undefined && ageMs >= 0 && ageMs <= lambdaMs);
     if (live !== this.#live) {
       this.#live = live;
-      this.emit({ kind: 'watermark', state: live ? 'live' : 'dead' });
+      this.tell.watermark(live);
     }
     const position = { epoch, seq: Number(seq), ...(lsn ? { lsn } : {}), ...(live ? {} : { live }) };
     return { position, ageMs, rest };
