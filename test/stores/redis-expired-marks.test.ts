@@ -37,7 +37,8 @@ describe('a mark past its deadline', () => {
     expect(await look('class')).toBe('invalidated');
     expect(await told()).toHaveLength(1);
     expect(await raw.seq()).toBe(markedAt + 1);
-    expect(Object.keys(await raw.marks())).toEqual(['!']);
+    expect(await raw.marks()).toEqual({});
+    expect(await raw.table()).not.toHaveProperty('!marks');
   });
 
   it('found while something is stored refuses what was read before, and takes what is read after', async () => {
@@ -110,22 +111,23 @@ describe('a mark past its deadline', () => {
     await store.mark(['student:1', 'class:1'], 'dead', EXPIRED);
     const { seq } = await store.mark(['unrelated:1'], 'alive', LONG);
     expect(await raw.table()).toMatchObject({ ':student:1': String(seq - 1), ':class:1': String(seq - 1) });
-    expect(Object.keys(await raw.marks()).toSorted()).toEqual(['!', '!alive', 'unrelated:1']);
+    expect(Object.keys(await raw.marks()).toSorted()).toEqual(['!alive', 'unrelated:1']);
   });
 });
 
 describe('marks that were evicted, while the table was not', () => {
-  it('take the history with them: everything is cold, and no tag stays marked', async () => {
+  it('become an invalidation of everything, told to all, and no tag stays marked', async () => {
     const { store, fill, look, raw, pushes } = await namespaces.create();
     await fill('k');
     await fill('other', ['student:9']);
     const captured = await store.mark(['student:1'], 'm', LONG);
     const told = await pushes();
     await raw.lose('x');
-    expect([await look('other'), await look('k')]).toEqual(['epoch', 'epoch']);
-    expect(await told()).toMatchObject([{ seq: captured.seq + 1, tags: [] }]);
-    expect(await store.put('k', makeEntry(captured, clock.now()))).toBe('epoch');
+    expect([await look('other'), await look('k')]).toEqual(['invalidated', 'invalidated']);
+    expect(await told()).toMatchObject([{ seq: captured.seq + 1, tags: ['*'] }]);
+    expect(await store.put('k', makeEntry(captured, clock.now()))).toBe('stale');
     expect(await fill('k')).toBe('stored');
+    expect(await raw.table()).not.toHaveProperty('!marks');
     await store.invalidate(['student:1'], { mark: 'm' });
     expect(await told()).toMatchObject([{ seq: captured.seq + 2, tags: ['student:1'] }]);
   });

@@ -22,7 +22,7 @@ describe('ADOPT', () => {
     expect(await store.history.observe()).toMatchObject({ generation: 7, position: adopted });
     expect(await look('k')).toBe('epoch');
     expect(await store.put('k', makeEntry(captured, clock.now()))).toBe('epoch');
-    expect(await raw.marks()).toEqual({ '!': 'adopted' });
+    expect(await raw.marks()).toEqual({});
     expect(await fill('new', ['student:9'])).toBe('stored');
   });
 
@@ -60,7 +60,7 @@ describe('ADOPT', () => {
 });
 
 describe('what is kept of the table', () => {
-  const KEPT = ['!born', '!ep', '!floor', '!gen', '!inc', '!lambda', '!leases', '!live', '!lsn', '!seq'];
+  const KEPT = ['!born', '!ep', '!floor', '!gen', '!inc', '!lambda', '!leases', '!live', '!lsn', '!marks', '!seq'];
 
   const LSN = '000000000000000A';
 

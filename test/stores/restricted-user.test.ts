@@ -15,7 +15,7 @@ import { Fleet } from './support/fleet.js';
 /** What the README tells to grant, with the keys `{namespace}:*` and the channels `{namespace}:*`. */
 const NEEDED = [
   ...['evalsha', 'eval', 'subscribe', 'publish', 'info', 'time'],
-  ...['hget', 'hmget', 'hset', 'hdel', 'hincrby', 'hlen', 'hscan', 'hrandfield', 'unlink', 'pexpire'],
+  ...['hget', 'hmget', 'hset', 'hdel', 'hincrby', 'hlen', 'hscan', 'hrandfield', 'exists', 'unlink', 'pexpire'],
 ];
 
 const closing: (() => Promise<unknown>)[] = [];
