@@ -44,13 +44,13 @@ function followed({ joins, column }: Source, operation: Operation, names: Names)
   return `SELECT t${joins.length}.${quote(column)}::text AS id, ${sure.join(' AND ')} AS sure FROM ${from}`;
 }
 
-/** A scalar subquery: the tags of one kind, separated by spaces, or NULL. */
+/** A scalar subquery: the tags of one kind, separated by spaces, or NULL. Different ids never share an encoding. */
 function ofKind(kind: string, sources: readonly Source[], operation: Operation, names: Names): string {
   const rows = sources.map((one) => (one.joins.length === 0 ? direct(one, operation) : followed(one, operation, names)));
   const encoded = sources.some(({ form }) => form === 'text') ? `${names.of(names.segment)}(v.id)` : 'v.id';
   return `(SELECT CASE WHEN count(*) > ${MOST_IDS} OR bool_or(i.id IS NULL) THEN ${literal(wholeKind(kind))}
       ELSE string_agg(${literal(`${kind}:`)} || i.id, ' ') END
-    FROM (SELECT DISTINCT CASE WHEN v.sure THEN ${encoded} END AS id
+    FROM (SELECT CASE WHEN v.sure THEN ${encoded} END AS id
       FROM (SELECT DISTINCT u.id, u.sure FROM (
         ${rows.join('\n        UNION ALL\n        ')}
       ) AS u WHERE u.id IS NOT NULL OR NOT u.sure LIMIT ${MOST_IDS + 1}) AS v) AS i)`;
