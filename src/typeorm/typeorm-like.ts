@@ -77,6 +77,7 @@ export interface DriverLike {
   readonly schema?: string;
   /** PostgreSQL: where a statement creates what it does not qualify. */
   readonly searchSchema?: string;
+  readonly database?: string;
   escape(name: string): string;
   createParameter(name: string, index: number): string;
   preparePersistentValue(value: unknown, column: ColumnLike): unknown;

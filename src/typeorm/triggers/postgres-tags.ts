@@ -27,13 +27,19 @@ function direct({ column }: Source, operation: Operation): string {
   return `SELECT ${value}::text AS id, true AS sure FROM ${changed(operation, [column])} AS x WHERE ${value} IS NOT NULL`;
 }
 
-/** The same at the end of joins. It is not sure where a row on the way is gone, or where there are too many to ask for. */
+/** An older snapshot would hide an owner that somebody else has changed meanwhile. */
+const FRESH = `current_setting('transaction_isolation') LIKE 'read %'`;
+
+/**
+ * The same at the end of joins. It is not sure where a row on the way is gone, where there are too many rows to begin
+ * with, or where the transaction does not see the newest rows of other tables.
+ */
 function followed({ joins, column }: Source, operation: Operation, names: Names): string {
   const starts = [...new Set((joins[0] as Join).on.map(([left]) => left))];
   const keys = (alias: string): string => starts.map((start) => `${alias}.${quote(start)}`).join(', ');
   const filled = starts.map((start) => `x.${quote(start)} IS NOT NULL`).join(' AND ');
   const distinct = `SELECT DISTINCT ${keys('x')} FROM ${changed(operation, starts)} AS x WHERE ${filled} LIMIT ${MOST_IDS + 1}`;
-  const sure = [`t0.report_cache_nth <= ${MOST_IDS}`];
+  const sure = [FRESH, `t0.report_cache_nth <= ${MOST_IDS}`];
   let from = `(SELECT ${keys('d')}, row_number() OVER () AS report_cache_nth FROM (${distinct}) AS d) AS t0`;
   for (const [i, { table, on, must }] of joins.entries()) {
     const left = on.map(([name]) => `t${i}.${quote(name)}`);

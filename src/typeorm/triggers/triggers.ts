@@ -1,11 +1,13 @@
 // Triggers for one DataSource: what to install, a migration for it, and whether the database still has it.
 import type { Ask } from '../../contract/outbox.js';
+import { wholeKind } from '../../entry/tags.js';
 import type { Rule } from '../cascade-rule.js';
 import { Schema } from '../schema.js';
 import type { DataSourceLike } from '../typeorm-like.js';
 import { readDrift, type Drift } from './drift.js';
 import { migrationSource } from './migration.js';
-import { plansFor } from './plan.js';
+import { rowTriggers } from './mysql.js';
+import { plansFor, type TablePlan } from './plan.js';
 import { attach, segmentFunction, sweep, tableTriggers } from './postgres.js';
 import { driftQuery } from './postgres-drift.js';
 import { digest, Names } from './postgres-names.js';
@@ -21,6 +23,8 @@ export interface TriggerSet {
   readonly hash: string;
   /** The question for {@link readDrift}; undefined where there are no triggers. */
   readonly driftQuery: string | undefined;
+  /** Statements that remove what `up` does not know of, for databases where `up` cannot find out by itself. */
+  leftOver(ask: Ask): Promise<string[]>;
 }
 
 /** Tables that nobody reports on: the ORM's own and the cache's. */
@@ -43,25 +47,37 @@ export function triggersFor(
   const except = new Set([...NEVER, ...ownTables].map((table) => table.toLowerCase()));
   const plans = plansFor(dataSource.entityMetadatas, schema, except, (text) => advice.add(text));
   const { type } = dataSource.options;
-  if (type !== 'postgres' && type !== 'aurora-postgres') return nothing(type);
-  const names = new Names(dataSource.driver, namespace);
+  const { driver } = dataSource;
+  if (type === 'postgres' || type === 'aurora-postgres') return onPostgres(plans, new Names(driver, namespace), [...advice]);
+  if (type !== 'mysql' && type !== 'mariadb' && type !== 'aurora-mysql') return nothing(type);
+  for (const text of GAPS) advice.add(text);
+  for (const { metadata, sources } of plans) {
+    const kinds = [...new Set(sources.filter(({ joins }) => joins.length > 0).map(({ kind }) => wholeKind(kind)))];
+    if (kinds.length > 0) advice.add(`Row triggers follow no paths: each write to "${metadata.tableName}" invalidates ${kinds.join(' ')}.`);
+  }
+  const set = rowTriggers(plans, schema, driver, namespace);
+  return { ...set, advice: [...advice], hash: digest(set.up.join('\n'), 16) };
+}
+
+/** What no trigger of MySQL and MariaDB can tell. */
+const GAPS: readonly string[] = [
+  'TRUNCATE fires no trigger: call invalidate() after one that goes past the DataSource.',
+  'A statement that changes many rows writes one row into the outbox for each of them.',
+];
+
+function onPostgres(plans: readonly TablePlan[], names: Names, advice: readonly string[]): TriggerSet {
   const segment = segmentFunction(names);
   const tables = plans.map((plan) => tableTriggers(plan, names));
   const functions = [segment, ...tables.map(({ definition }) => definition)];
-  const up = [
-    ...functions.flatMap((one) => one.up),
-    attach(tables, names),
-    sweep(
-      names,
-      functions.map(({ name }) => name),
-    ),
-  ];
+  const kept = functions.map(({ name }) => name);
+  const up = [...functions.flatMap((one) => one.up), attach(tables, names), sweep(names, kept)];
   return {
     up,
     down: [sweep(names, [])],
-    advice: [...advice],
+    advice,
     hash: digest(up.join('\n'), 16),
     driftQuery: driftQuery(tables, segment, names),
+    leftOver: () => Promise.resolve([]),
   };
 }
 
@@ -72,11 +88,12 @@ function nothing(type: string): TriggerSet {
     advice: [`There are no triggers for ${type}: only writes through the connected DataSource invalidate.`],
     hash: digest('', 16),
     driftQuery: undefined,
+    leftOver: () => Promise.resolve([]),
   };
 }
 
 /** What applications hold. */
-export interface Triggers extends Omit<TriggerSet, 'driftQuery'> {
+export interface Triggers extends Omit<TriggerSet, 'driftQuery' | 'leftOver'> {
   /**
    * The source of a TypeORM migration.
    * @param timestamp milliseconds. Default: now.
@@ -123,7 +140,7 @@ export function triggersOf(
   ownTables: readonly string[],
   now: () => number,
 ): Triggers {
-  const { driftQuery: question, ...set } = triggersFor(dataSource, rules, namespace, ownTables);
+  const { driftQuery: question, leftOver, ...set } = triggersFor(dataSource, rules, namespace, ownTables);
   const run = (statements: readonly string[]): Promise<void> =>
     statements.length === 0
       ? Promise.resolve()
@@ -132,8 +149,8 @@ export function triggersOf(
   return {
     ...set,
     migration: (name, timestamp = now()) => migrationSource(name, timestamp, set),
-    install: () => run(set.up),
-    uninstall: () => run(set.down),
+    install: async () => run([...set.up, ...(await leftOver(ask))]),
+    uninstall: async () => run([...set.down, ...(await leftOver(ask))]),
     check: () => (question === undefined ? Promise.resolve([]) : readDrift(ask, question)),
   };
 }
