@@ -20,7 +20,11 @@ export type BrowserPolicy = 'revalidate' | 'ttl' | 'no-store' | Duration;
 export interface TypeOptions {
   /** How long an entry is fresh on the server. `'0s'` switches caching off. @default by type, see README */
   readonly ttl?: Duration;
-  /** `strict` asks Redis before serving from memory; `lease` does not, within the lease. @default 'strict' */
+  /**
+   * `strict` asks Redis before serving from memory. `lease` does not, within the lease, and may miss what was pushed a
+   * moment ago. `barrier` does not either, and writers wait until every process that does so has taken their change.
+   * @default 'strict'
+   */
   readonly consistency?: Consistency;
   /** @default 'revalidate' */
   readonly browser?: BrowserPolicy;
@@ -52,12 +56,28 @@ export interface ReportCacheOptions {
   /** Report types, merged over the built-in ones. */
   readonly types?: Readonly<Record<string, TypeOptions>>;
   readonly memory?: MemoryOptions;
-  /** How long memory serves under `lease` without asking Redis; the longest a stale answer can live there. @default '250ms' */
+  /** How long memory serves without asking Redis under `lease` and `barrier`; the longest a stale answer can live there. @default '250ms' */
   readonly lease?: Duration;
   /** Longest wait for one Redis operation; then the report is computed. @default '250ms' */
   readonly redisDeadline?: Duration;
+  /**
+   * The one bound for every fault together where invalidations are kept in the database: nothing is served that no
+   * sweeper has vouched for within this time. @default '2s'
+   */
+  readonly lambda?: Duration;
   /** How long a writer waits while Redis does not take his invalidation; it is retried in the background after that. @default '2s' */
   readonly hold?: Duration;
+  /** `answer`: do not let writers wait for that; the window is theirs. @default 'hold' */
+  readonly onInvalidateError?: 'hold' | 'answer';
+  /**
+   * Announce every write before its COMMIT, so that nobody is served the old report while others see the new rows. One
+   * more round trip for each write. @default false
+   */
+  readonly mark?: boolean;
+  /** A writer who does not end what he has announced blocks those reports for so long. @default '5s' */
+  readonly markTtl?: Duration;
+  /** Redis does not take the announcement: `proceed` with the write, or `abort` it (ERC_MARK). @default 'proceed' */
+  readonly onMarkError?: 'proceed' | 'abort';
   /** How long a reader waits for the same report being computed for another reader. @default '30s' */
   readonly wait?: Duration;
   /** Name of this cache in `Cache-Status`. @default 'reports' */
@@ -66,6 +86,24 @@ export interface ReportCacheOptions {
   readonly logger?: Logger;
   /** Receives every event; see `CacheEvent`. */
   readonly onEvent?: (event: CacheEvent) => void;
+}
+
+export interface ConnectOptions {
+  /**
+   * Keep invalidations in the database, in the transactions that cause them, until Redis has them. `true` demands it,
+   * `false` switches it off. @default on where there are Redis, PostgreSQL, MySQL or MariaDB, and the migrated tables
+   */
+  readonly durable?: boolean;
+  /**
+   * PostgreSQL: wake the sweepers by NOTIFY instead of letting them look three times in each `lambda`. Writers are
+   * serialised by it, and it does not pass transaction poolers. @default false
+   */
+  readonly notify?: boolean;
+  /**
+   * Answer writers only when the database confirms which Redis was told: no stale answer even while a Redis is split in
+   * two. Costs a statement for each write, and up to `lambda` after a failover. @default false
+   */
+  readonly fencedAnswers?: boolean;
 }
 
 export interface RouteOptions extends TypeOptions {

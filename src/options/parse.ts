@@ -6,7 +6,7 @@ import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
 import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
 import { parseDuration, parseSize } from './duration.js';
-import type { ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
+import type { ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
 
 /** What the browser is told; a number is a lifetime in seconds. */
 export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
@@ -26,7 +26,12 @@ export interface ResolvedOptions {
   readonly memory: { readonly maxBytes: number; readonly maxBytesPerOwner: number; readonly maxTtlMs: number };
   readonly leaseMs: number;
   readonly redisDeadlineMs: number;
+  readonly lambdaMs: number;
   readonly holdMs: number;
+  readonly onInvalidateError: 'hold' | 'answer';
+  readonly mark: boolean;
+  readonly markTtlMs: number;
+  readonly onMarkError: 'proceed' | 'abort';
   readonly waitMs: number;
 }
 
@@ -39,7 +44,12 @@ const CACHE_OPTIONS = [
   'memory',
   'lease',
   'redisDeadline',
+  'lambda',
   'hold',
+  'onInvalidateError',
+  'mark',
+  'markTtl',
+  'onMarkError',
   'wait',
   'cacheName',
   'logger',
@@ -105,7 +115,15 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
     },
     leaseMs: parseDuration(options.lease ?? DEFAULTS.lease, 'lease'),
     redisDeadlineMs: parseDuration(options.redisDeadline ?? DEFAULTS.redisDeadline, 'redisDeadline'),
+    lambdaMs: parseDuration(options.lambda ?? DEFAULTS.lambda, 'lambda'),
     holdMs: parseDuration(options.hold ?? DEFAULTS.hold, 'hold'),
+    onInvalidateError: oneOf('onInvalidateError', options.onInvalidateError ?? DEFAULTS.onInvalidateError, [
+      'hold',
+      'answer',
+    ]),
+    mark: oneOf('mark', options.mark ?? DEFAULTS.mark, [true, false]),
+    markTtlMs: parseDuration(options.markTtl ?? DEFAULTS.markTtl, 'markTtl'),
+    onMarkError: oneOf('onMarkError', options.onMarkError ?? DEFAULTS.onMarkError, ['proceed', 'abort']),
     waitMs: parseDuration(options.wait ?? DEFAULTS.wait, 'wait'),
   };
 }
@@ -126,8 +144,7 @@ function parseTypes(given: Readonly<Record<string, TypeOptions>>): Map<string, T
 /** Merges what a route or type sets over a policy. */
 export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, path: string): TypePolicy {
   const consistency = options.consistency ?? base?.consistency ?? DEFAULTS.consistency;
-  if (consistency !== 'strict' && consistency !== 'lease')
-    throw wrong(`${path}.consistency`, consistency, "'strict' or 'lease'");
+  oneOf(`${path}.consistency`, consistency, ['strict', 'lease', 'barrier']);
   return {
     ttlMs:
       options.ttl === undefined && base
@@ -195,8 +212,9 @@ export function parseRoute(options: RouteOptions, base: TypePolicy): RoutePolicy
   };
 }
 
-function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) throw wrong(option, value, allowed.map((one) => `'${one}'`).join(', '));
+function oneOf<T extends string | boolean>(option: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value))
+    throw wrong(option, value, allowed.map((one) => (typeof one === 'string' ? `'${one}'` : String(one))).join(', '));
   return value;
 }
 
@@ -212,4 +230,13 @@ function wrong(option: string, value: unknown, expected: string): ReportCacheErr
     'ERC_OPTION',
     `${option} is ${JSON.stringify(value) ?? String(value)}; it takes ${expected}.`,
   );
+}
+
+const CONNECT_OPTIONS = ['durable', 'notify', 'fencedAnswers'] as const satisfies readonly (keyof ConnectOptions)[];
+
+/** @throws ERC_OPTION */
+export function checkConnectOptions(options: ConnectOptions): void {
+  onlyKnown(options, CONNECT_OPTIONS, 'connect().');
+  for (const name of CONNECT_OPTIONS)
+    if (options[name] !== undefined) oneOf(`connect().${name}`, options[name], [true, false]);
 }
