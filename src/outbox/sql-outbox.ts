@@ -1,8 +1,8 @@
 // The outbox in a SQL database: what sweeper and writers ask, as single statements over a TypeORM query().
 import { createHash } from 'node:crypto';
 import type { EventSink } from '../contract/events.js';
-import type { Ask, OutboxDatabase, OutboxRow, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
-import { EVERYTHING, isTag } from '../entry/tags.js';
+import type { Ask, OutboxDatabase, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
+import { EVERYTHING } from '../entry/tags.js';
 import {
   idList,
   OUTBOX_TABLE,
@@ -12,6 +12,7 @@ import {
   type Outcome,
   type ServerFacts,
 } from './dialect.js';
+import { parseTags, rowOf, stateOf } from './rows.js';
 import { Told } from './told.js';
 
 /** Longer lists of tags mean everything; MySQL's TEXT ends at 65,535 bytes. */
@@ -242,29 +243,4 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   #run(sql: string, parameters: readonly unknown[] = [], ask = this.parts.ask): Promise<Outcome> {
     return this.parts.dialect.run(ask, sql, [this.parts.namespace, ...parameters]);
   }
-}
-
-function stateOf(row: Readonly<Record<string, unknown>>): OutboxState {
-  return {
-    generation: Number(row['generation']),
-    epoch: String(row['epoch']),
-    seq: Number(row['seq']),
-    incarnation: String(row['incarnation']),
-    silentMs: Number(row['silent_ms']),
-  };
-}
-
-function rowOf(row: Readonly<Record<string, unknown>>): OutboxRow {
-  return {
-    id: String(row['id']),
-    tags: parseTags(row['tags']),
-    intent: Boolean(row['intent']),
-    ageMs: Number(row['age_ms']),
-  };
-}
-
-/** Undefined for what no writer of ours can have written: better everything than something unknown. */
-function parseTags(text: unknown): string[] | undefined {
-  const tags = typeof text === 'string' ? text.split(' ') : [];
-  return tags.length > 0 && tags.every((tag) => tag === EVERYTHING || isTag(tag)) ? tags : undefined;
 }
