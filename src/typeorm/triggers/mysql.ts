@@ -6,8 +6,9 @@ import { isObject } from '../rows.js';
 import { Schema } from '../schema.js';
 import { TagBag } from '../tag-bag.js';
 import type { DriverLike } from '../typeorm-like.js';
-import { joined, type Source, type TablePlan } from './plan.js';
+import { joined, type TablePlan } from './plan.js';
 import { digest } from './postgres-names.js';
+import type { Source } from './source.js';
 
 const quote = (name: string): string => `\`${name.replaceAll('`', '``')}\``;
 const literal = (text: string): string => `'${text.replace(/['\\]/g, (found) => `\\${found}`)}'`;
@@ -53,7 +54,9 @@ function reached(plan: TablePlan, schema: Schema, verb: 'update' | 'delete'): st
 
 /** True in a row trigger when a column that others may refer to has a new value. */
 function keyChanged(plan: TablePlan, schema: Schema): string {
-  const columns = plan.metadata.columns.filter((column) => schema.passesOn(plan.metadata, new Set([column.databaseName])));
+  const columns = plan.metadata.columns.filter((column) =>
+    schema.passesOn(plan.metadata, new Set([column.databaseName])),
+  );
   const same = columns.map(({ databaseName }) => {
     const [before, after] = ['OLD', 'NEW'].map((version) => `CAST(${version}.${quote(databaseName)} AS BINARY)`);
     return `${before} <=> ${after}`;
@@ -87,7 +90,12 @@ function bodyFor(plan: TablePlan, schema: Schema, operation: Operation, outbox: 
 END`;
 }
 
-export function rowTriggers(plans: readonly TablePlan[], schema: Schema, driver: DriverLike, namespace: string): RowTriggers {
+export function rowTriggers(
+  plans: readonly TablePlan[],
+  schema: Schema,
+  driver: DriverLike,
+  namespace: string,
+): RowTriggers {
   const home = driver.database;
   const qualified = (name: string, database = home): string =>
     database === undefined ? quote(name) : `${quote(database)}.${quote(name)}`;
@@ -96,7 +104,10 @@ export function rowTriggers(plans: readonly TablePlan[], schema: Schema, driver:
   const triggers = plans.flatMap((plan): RowTrigger[] => {
     const { tableName: table, tablePath } = plan.metadata;
     const database = tablePath.includes('.') ? tablePath.slice(0, tablePath.indexOf('.')) : home;
-    const readable = table.replace(/[^A-Za-z0-9]+/g, '_').toLowerCase().slice(0, 20);
+    const readable = table
+      .replace(/[^A-Za-z0-9]+/g, '_')
+      .toLowerCase()
+      .slice(0, 20);
     return (Object.keys(OPERATIONS) as Operation[]).map((operation) => {
       const name = `${prefix}${readable}_${digest(tablePath, 8)}_${operation}`;
       const body = bodyFor(plan, schema, operation, outbox, namespace);

@@ -26,12 +26,13 @@ export class Names {
     private readonly driver: DriverLike,
     readonly namespace: string,
   ) {
-    this.home = quote(this.#unqualified);
+    this.home = quote(driver.schema ?? this.#unqualified);
     this.outbox = `${this.home}.${quote('report_cache_outbox')}`;
     this.prefix = `report_cache_${digest(`${this.home} ${namespace}`, 8)}_`;
     this.segment = `${this.prefix}segment`;
   }
 
+  /** Where a name without a schema leads. */
   get #unqualified(): string {
     return this.driver.searchSchema ?? this.driver.schema ?? 'public';
   }

@@ -1,7 +1,9 @@
 // The SELECT inside a trigger: from the rows before and after a statement to the text of its tags.
 import { wholeKind } from '../../entry/tags.js';
-import { byKind, joined, type Join, type Source, type TablePlan } from './plan.js';
+import type { LatePlan } from './late-plan.js';
+import { joined, type TablePlan } from './plan.js';
 import { AFTER, BEFORE, literal, quote, type Names } from './postgres-names.js';
+import { byKind, type Join, type Source } from './source.js';
 
 /** More ids of one kind, or more rows to begin a path from, become the whole kind. */
 export const MOST_IDS = 64;
@@ -52,7 +54,9 @@ function followed({ joins, column }: Source, operation: Operation, names: Names)
 
 /** A scalar subquery: the tags of one kind, separated by spaces, or NULL. Different ids never share an encoding. */
 function ofKind(kind: string, sources: readonly Source[], operation: Operation, names: Names): string {
-  const rows = sources.map((one) => (one.joins.length === 0 ? direct(one, operation) : followed(one, operation, names)));
+  const rows = sources.map((one) =>
+    one.joins.length === 0 ? direct(one, operation) : followed(one, operation, names),
+  );
   const encoded = sources.some(({ form }) => form === 'text') ? `${names.of(names.segment)}(v.id)` : 'v.id';
   return `(SELECT CASE WHEN count(*) > ${MOST_IDS} OR bool_or(i.id IS NULL) THEN ${literal(wholeKind(kind))}
       ELSE string_agg(${literal(`${kind}:`)} || i.id, ' ') END
@@ -62,13 +66,30 @@ function ofKind(kind: string, sources: readonly Source[], operation: Operation, 
       ) AS u WHERE u.id IS NOT NULL OR NOT u.sure LIMIT ${MOST_IDS + 1}) AS v) AS i)`;
 }
 
-/** An expression for the tags of one statement; NULL when it touched no row. */
+function concatenated(fixed: string, sources: readonly Source[], operation: Operation, names: Names): string {
+  const parts = [...byKind(sources)].map(([kind, rows]) => ofKind(kind, rows, operation, names));
+  if (fixed !== '') parts.unshift(literal(fixed));
+  return `concat_ws(' ', ${parts.join(',\n    ')})`;
+}
+
+/** Assigns the tags of one statement; NULL when it touched no row. */
 export function tagsOf(plan: TablePlan, operation: Operation, names: Names): string {
   const lost = operation === 'delete' ? plan.sources.filter(({ inverse }) => inverse).map(({ kind }) => kind) : [];
   const fixed = joined(plan.tags, lost.map(wholeKind));
-  const asked = plan.sources.filter(({ kind }) => !lost.includes(kind));
-  const parts = fixed === '*' ? [] : [...byKind(asked)].map(([kind, sources]) => ofKind(kind, sources, operation, names));
-  const tags = parts.length === 0 ? literal(fixed) : `concat_ws(' ', ${[literal(fixed), ...parts].join(',\n    ')})`;
+  const asked = fixed === '*' ? [] : plan.sources.filter(({ kind }) => !lost.includes(kind));
   const some = TABLES[operation].map((table) => `EXISTS (SELECT FROM ${table})`).join(' OR ');
-  return `SELECT ${tags} INTO found_tags WHERE ${some};`;
+  return `SELECT ${concatenated(fixed, asked, operation, names)} INTO found_tags WHERE ${some};`;
+}
+
+/** Assigns the tags that have to be told for some time; NULL or empty when there are none. */
+export function lateTagsOf(late: LatePlan | undefined, operation: Operation, names: Names): string {
+  if (!late || operation === 'delete' || (operation === 'insert' && !late.inserts)) return '';
+  const watched = late.watched.map((column) => `r.${quote(column)}`).join(', ');
+  const some =
+    operation === 'insert'
+      ? `SELECT FROM ${AFTER}`
+      : `SELECT ${watched} FROM ${AFTER} AS r EXCEPT SELECT ${watched} FROM ${BEFORE} AS r`;
+  // Only the new rows add something.
+  const tags = concatenated(late.tags.join(' '), late.sources, 'insert', names);
+  return `SELECT ${tags} INTO late_tags WHERE EXISTS (${some});`;
 }

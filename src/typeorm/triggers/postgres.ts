@@ -2,7 +2,7 @@
 import type { TablePlan } from './plan.js';
 import { AFTER, BEFORE, digest, literal, type Names } from './postgres-names.js';
 import { SEGMENT_BODY } from './postgres-segment.js';
-import { tagsOf } from './postgres-tags.js';
+import { lateTagsOf, tagsOf, type Operation } from './postgres-tags.js';
 
 /** One function as it has to be in the database. */
 export interface Definition {
@@ -49,7 +49,13 @@ function define(names: Names, name: string, signature: string, rest: string, bod
 }
 
 export function segmentFunction(names: Names): Definition {
-  return define(names, names.segment, '(id text) RETURNS text', 'LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE', SEGMENT_BODY);
+  return define(
+    names,
+    names.segment,
+    '(id text) RETURNS text',
+    'LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE',
+    SEGMENT_BODY,
+  );
 }
 
 /**
@@ -59,19 +65,26 @@ export function segmentFunction(names: Names): Definition {
  */
 function bodyFor(plan: TablePlan, names: Names): string {
   const table = names.table(plan.metadata);
+  const both = (operation: Operation): string =>
+    [tagsOf(plan, operation, names), lateTagsOf(plan.late, operation, names)]
+      .filter((sql) => sql !== '')
+      .join('\n      ');
+  const insert = `INSERT INTO ${names.outbox} (namespace, tags, intent, source) VALUES`;
+  const namespace = literal(names.namespace);
   return `
 DECLARE
   found_tags text;
+  late_tags text;
   writable boolean := false;
 BEGIN
   BEGIN
     writable := has_table_privilege(to_regclass(${literal(names.outbox)})::oid, 'INSERT');
     IF TG_OP = 'UPDATE' THEN
-      ${tagsOf(plan, 'update', names)}
+      ${both('update')}
     ELSIF TG_OP = 'INSERT' THEN
-      ${tagsOf(plan, 'insert', names)}
+      ${both('insert')}
     ELSIF TG_OP = 'DELETE' THEN
-      ${tagsOf(plan, 'delete', names)}
+      ${both('delete')}
     ELSE
       found_tags := ${literal(plan.whole.join(' '))};
     END IF;
@@ -82,7 +95,11 @@ BEGIN
   IF found_tags IS NULL THEN
     RETURN NULL;
   ELSIF writable THEN
-    INSERT INTO ${names.outbox} (namespace, tags, source) VALUES (${literal(names.namespace)}, found_tags, 'trigger');
+    ${insert} (${namespace}, found_tags, false, 'trigger');
+    IF late_tags <> '' THEN
+      -- Not the writer's to take away again: see late-plan.ts.
+      ${insert} (${namespace}, late_tags, true, 'trigger-late');
+    END IF;
   ELSE
     RAISE WARNING 'report cache: the outbox cannot be written, a change of % invalidates nothing', ${literal(table)};
   END IF;
@@ -93,7 +110,13 @@ END
 
 export function tableTriggers(plan: TablePlan, names: Names): TableTriggers {
   const name = names.functionOf(plan.metadata);
-  const definition = define(names, name, '() RETURNS trigger', 'LANGUAGE plpgsql SECURITY DEFINER', bodyFor(plan, names));
+  const definition = define(
+    names,
+    name,
+    '() RETURNS trigger',
+    'LANGUAGE plpgsql SECURITY DEFINER',
+    bodyFor(plan, names),
+  );
   return { table: names.table(plan.metadata), definition };
 }
 
@@ -108,7 +131,9 @@ export function treeOf(wanted: string): string {
 /** Makes what is missing and touches nothing else, since each touch locks the table. */
 export function attach(tables: readonly TableTriggers[], names: Names): string {
   if (tables.length === 0) return 'SELECT 1';
-  const wanted = tables.map(({ table, definition }) => `(${literal(table)}::regclass::oid, ${literal(definition.name)})`);
+  const wanted = tables.map(
+    ({ table, definition }) => `(${literal(table)}::regclass::oid, ${literal(definition.name)})`,
+  );
   const operations = OPERATIONS.map(([operation, tables]) => `(${literal(operation)}, ${literal(tables)})`);
   return `DO $report_cache$
 DECLARE one record;

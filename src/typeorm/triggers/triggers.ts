@@ -48,12 +48,14 @@ export function triggersFor(
   const plans = plansFor(dataSource.entityMetadatas, schema, except, (text) => advice.add(text));
   const { type } = dataSource.options;
   const { driver } = dataSource;
-  if (type === 'postgres' || type === 'aurora-postgres') return onPostgres(plans, new Names(driver, namespace), [...advice]);
+  if (type === 'postgres' || type === 'aurora-postgres')
+    return onPostgres(plans, new Names(driver, namespace), [...advice]);
   if (type !== 'mysql' && type !== 'mariadb' && type !== 'aurora-mysql') return nothing(type);
   for (const text of GAPS) advice.add(text);
   for (const { metadata, sources } of plans) {
     const kinds = [...new Set(sources.filter(({ joins }) => joins.length > 0).map(({ kind }) => wholeKind(kind)))];
-    if (kinds.length > 0) advice.add(`Row triggers follow no paths: each write to "${metadata.tableName}" invalidates ${kinds.join(' ')}.`);
+    if (kinds.length > 0)
+      advice.add(`Row triggers follow no paths: each write to "${metadata.tableName}" invalidates ${kinds.join(' ')}.`);
   }
   const set = rowTriggers(plans, schema, driver, namespace);
   return { ...set, advice: [...advice], hash: digest(set.up.join('\n'), 16) };

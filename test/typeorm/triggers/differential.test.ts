@@ -17,7 +17,8 @@ beforeAll(async () => {
   box = await openOutbox('differential', { rules: [...SCHOOL_RULES, ...rule(Submission, { work: 'id' })] });
   db = box.dataSource;
   // Nothing forbids a student to go or to be renumbered.
-  const keys: { table: string; name: string }[] = await db.query(`SELECT conrelid::regclass::text AS table, quote_ident(conname) AS name
+  const keys: { table: string; name: string }[] =
+    await db.query(`SELECT conrelid::regclass::text AS table, quote_ident(conname) AS name
     FROM pg_constraint WHERE confrelid = 'student'::regclass AND contype = 'f' AND confupdtype = 'a'`);
   for (const { table, name } of keys) await db.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
   await db.query(`ALTER TABLE grade ADD FOREIGN KEY ("studentId") REFERENCES student ON DELETE CASCADE ON UPDATE CASCADE;
@@ -39,8 +40,10 @@ const m = (run: (manager: DataSource['manager']) => Promise<unknown>) => () => r
 
 /** `a` and `b` are small ids; many of them exist. */
 const writes: Readonly<Record<string, Write>> = {
-  'insert grades': (a, b) => `INSERT INTO grade (score, "studentId", "courseCode") SELECT 1, id, 'c1' FROM student WHERE id IN (${a}, ${b})`,
-  'move grades': (a, b) => `UPDATE grade SET "studentId" = (SELECT id FROM student WHERE id = ${a}) WHERE id % 3 = ${b % 3}`,
+  'insert grades': (a, b) =>
+    `INSERT INTO grade (score, "studentId", "courseCode") SELECT 1, id, 'c1' FROM student WHERE id IN (${a}, ${b})`,
+  'move grades': (a, b) =>
+    `UPDATE grade SET "studentId" = (SELECT id FROM student WHERE id = ${a}) WHERE id % 3 = ${b % 3}`,
   'delete grades': (a) => `DELETE FROM grade WHERE "studentId" = ${a}`,
   'update every grade': () => 'UPDATE grade SET score = score + 1',
   'truncate grades': () => 'TRUNCATE grade',
@@ -50,25 +53,37 @@ const writes: Readonly<Record<string, Write>> = {
     `WITH gone AS (DELETE FROM remark WHERE "studentId" = ${a}) DELETE FROM student WHERE id = ${a}`,
   'delete a parent': (a) => `DELETE FROM parent WHERE id = ${a}`,
   'a new number': (a, b) => `UPDATE student SET id = id + 50 WHERE id = ${a} AND ${b} > 2`,
-  link: (a, b) => `INSERT INTO student_parents_parent SELECT s.id, p.id FROM student s, parent p WHERE s.id = ${a} AND p.id = ${b} ON CONFLICT DO NOTHING`,
-  relink: (a, b) => `UPDATE student_parents_parent SET "parentId" = (SELECT id FROM parent WHERE id = ${b}) WHERE "studentId" = ${a} AND EXISTS (SELECT FROM parent WHERE id = ${b})`,
+  link: (a, b) =>
+    `INSERT INTO student_parents_parent SELECT s.id, p.id FROM student s, parent p WHERE s.id = ${a} AND p.id = ${b} ON CONFLICT DO NOTHING`,
+  relink: (a, b) =>
+    `UPDATE student_parents_parent SET "parentId" = (SELECT id FROM parent WHERE id = ${b}) WHERE "studentId" = ${a} AND EXISTS (SELECT FROM parent WHERE id = ${b})`,
   unlink: (a) => `DELETE FROM student_parents_parent WHERE "studentId" = ${a}`,
-  'upsert enrolments': (a, b) => `INSERT INTO enrolment VALUES (${a}, 'c${b}'), (${b}, 'c${b}') ON CONFLICT ("studentId", "courseCode") DO UPDATE SET state = 'again'`.replace(a === b ? /, \(\d+, 'c\d'\)/ : /^$/, ''),
+  'upsert enrolments': (a, b) =>
+    `INSERT INTO enrolment VALUES (${a}, 'c${b}'), (${b}, 'c${b}') ON CONFLICT ("studentId", "courseCode") DO UPDATE SET state = 'again'`.replace(
+      a === b ? /, \(\d+, 'c\d'\)/ : /^$/,
+      '',
+    ),
   'grade and student in one statement': (a, b) =>
     `WITH g AS (UPDATE grade SET score = 7 WHERE "studentId" = ${a}) UPDATE student SET "tutorId" = NULL WHERE id IN (${a}, ${b})`,
-  'move submissions': (a, b) => `UPDATE submission SET "studentId" = (SELECT id FROM student WHERE id = ${b}) WHERE "studentId" = ${a}`,
-  'more people': () => `INSERT INTO tutor (name) VALUES ('t'); INSERT INTO parent (name) VALUES ('p'); INSERT INTO student (name, "tutorId") SELECT 's', max(id) FROM tutor`,
+  'move submissions': (a, b) =>
+    `UPDATE submission SET "studentId" = (SELECT id FROM student WHERE id = ${b}) WHERE "studentId" = ${a}`,
+  'more people': () =>
+    `INSERT INTO tutor (name) VALUES ('t'); INSERT INTO parent (name) VALUES ('p'); INSERT INTO student (name, "tutorId") SELECT 's', max(id) FROM tutor`,
   'orm: save a grade': (a, b) => m((e) => e.save(Grade, { id: a, score: b, student: { id: b } })),
   'orm: update grades': (a, b) => m((e) => e.update(Grade, { student: { id: a } }, { score: b })),
-  'orm: remove a grade': (a) => m(async (e) => e.remove(await e.find(Grade, { where: { id: a }, relations: { student: true } }))),
+  'orm: remove a grade': (a) =>
+    m(async (e) => e.remove(await e.find(Grade, { where: { id: a }, relations: { student: true } }))),
   'orm: soft remove': (a) => m(async (e) => e.softRemove(await e.findBy(Grade, { id: a }))),
   'orm: save parents': (a, b) => m((e) => e.save(Student, { id: a, name: `n${b}`, parents: [{ id: b }] as Parent[] })),
   'orm: save a tutor': (a, b) => m((e) => e.save(Student, { id: a, tutor: { id: b } as Tutor })),
-  'orm: remove a student': (a) => m(async (e) => e.remove(await e.find(Student, { where: { id: a }, relations: { parents: true } }))),
+  'orm: remove a student': (a) =>
+    m(async (e) => e.remove(await e.find(Student, { where: { id: a }, relations: { parents: true } }))),
   'orm: insert work': (a, b) => m((e) => e.insert(Submission, { text: `w${b}`, studentId: a })),
-  'orm: save work': (a, b) => m((e) => e.save(Student, { id: a, name: 'w', submissions: [{ text: `x${b}` }] as Submission[] })),
+  'orm: save work': (a, b) =>
+    m((e) => e.save(Student, { id: a, name: 'w', submissions: [{ text: `x${b}` }] as Submission[] })),
   'orm: delete work': (a) => m((e) => e.delete(Submission, { studentId: a })),
-  'orm: upsert': (a, b) => m((e) => e.upsert(Enrolment, { studentId: a, courseCode: `c${b}` }, ['studentId', 'courseCode'])),
+  'orm: upsert': (a, b) =>
+    m((e) => e.upsert(Enrolment, { studentId: a, courseCode: `c${b}` }, ['studentId', 'courseCode'])),
 };
 
 type Rows = Readonly<Record<string, ReadonlyMap<string, Record<string, number | string | null>>>>;
@@ -85,10 +100,12 @@ async function snapshot(): Promise<Rows> {
 /** The rules of the school once more, by hand, over all rows at one moment. */
 function concerned(table: string, row: Record<string, number | string | null>, state: Rows): string[] {
   const tags: string[] = [`table:${table}`];
-  const add = (kind: string, id: unknown): void => void (id !== null && id !== undefined && tags.push(`${kind}:${String(id)}`));
+  const add = (kind: string, id: unknown): void =>
+    void (id !== null && id !== undefined && tags.push(`${kind}:${String(id)}`));
   const student = state['student']!.get(String(row['studentId']));
   const parents = (id: unknown): void => {
-    for (const link of state['student_parents_parent']!.values()) if (link['studentId'] === id) add('parent', link['parentId']);
+    for (const link of state['student_parents_parent']!.values())
+      if (link['studentId'] === id) add('parent', link['parentId']);
   };
   if (table === 'student') {
     add('student', row['id']);
@@ -97,7 +114,8 @@ function concerned(table: string, row: Record<string, number | string | null>, s
     for (const one of state['submission']!.values()) if (one['studentId'] === row['id']) add('work', one['id']);
   }
   if (table === 'submission') add('work', row['id']);
-  if (['grade', 'submission', 'remark', 'enrolment', 'student_parents_parent'].includes(table)) add('student', row['studentId']);
+  if (['grade', 'submission', 'remark', 'enrolment', 'student_parents_parent'].includes(table))
+    add('student', row['studentId']);
   if (table === 'grade' || table === 'enrolment') add('course', row['courseCode']);
   if (table === 'grade') add('tutor', student?.['tutorId']);
   if ((table === 'grade' || table === 'submission') && student) parents(student['id']);
@@ -162,7 +180,11 @@ async function compare(steps: readonly Step[]): Promise<string[]> {
 describe('nothing that the ORM path or a plain comparison names is missing in the outbox', () => {
   it.each(Object.keys(writes))('%s', async (name) => {
     // Somebody without relations comes first, for what may not repeat itself.
-    const steps = [{ name: 'more people', a: 1, b: 1 }, { name, a: 1, b: 3 }, { name, a: 2, b: 1 }];
+    const steps = [
+      { name: 'more people', a: 1, b: 1 },
+      { name, a: 1, b: 3 },
+      { name, a: 2, b: 1 },
+    ];
     expect(await compare(steps)).toContain(name);
   });
 

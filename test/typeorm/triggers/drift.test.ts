@@ -19,7 +19,9 @@ afterAll(() => box.close());
 afterEach(() => box.triggers.install());
 
 const functionOf = async (table: string): Promise<string> => {
-  const [{ name }] = await db.query(`SELECT oid::regproc::text AS name FROM pg_proc WHERE proname ~ '^report_cache_.{8}_${table}_.{8}$'`);
+  const [{ name }] = await db.query(
+    `SELECT oid::regproc::text AS name FROM pg_proc WHERE proname ~ '^report_cache_.{8}_${table}_.{8}$'`,
+  );
   return name;
 };
 
@@ -49,7 +51,9 @@ describe('the check', () => {
     const other = triggersOf(source(), [...SCHOOL_RULES, ...rule(Remark, { word: 'text' })], NAMESPACE, [], () => 0);
     expect(await other.check()).toEqual([{ table: 'remark', problem: 'different' }]);
     const name = await functionOf('grade');
-    await db.query(`DO $x$ DECLARE d text := pg_get_functiondef('${name}'::regproc); BEGIN EXECUTE replace(d, 'student:*', 'pupil:*'); END $x$`);
+    await db.query(
+      `DO $x$ DECLARE d text := pg_get_functiondef('${name}'::regproc); BEGIN EXECUTE replace(d, 'student:*', 'pupil:*'); END $x$`,
+    );
     await db.query(`COMMENT ON FUNCTION ${await functionOf('tutor')}() IS NULL`);
     expect(await box.triggers.check()).toEqual([
       { table: 'grade', problem: 'different' },
@@ -78,8 +82,13 @@ describe('the check', () => {
   });
 
   it('finds a missing helper', async () => {
-    await db.query(`DROP FUNCTION ${await functionOf('grade')} CASCADE; DROP FUNCTION ${(await db.query(`SELECT oid::regprocedure::text AS n FROM pg_proc WHERE proname ~ '_segment$'`))[0].n}`);
-    expect((await box.triggers.check()).map(({ table }) => table)).toEqual(['grade', expect.stringContaining('_segment')]);
+    await db.query(
+      `DROP FUNCTION ${await functionOf('grade')} CASCADE; DROP FUNCTION ${(await db.query(`SELECT oid::regprocedure::text AS n FROM pg_proc WHERE proname ~ '_segment$'`))[0].n}`,
+    );
+    expect((await box.triggers.check()).map(({ table }) => table)).toEqual([
+      'grade',
+      expect.stringContaining('_segment'),
+    ]);
   });
 });
 

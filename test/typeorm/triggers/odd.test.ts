@@ -77,7 +77,8 @@ class Kinds {
   @Column({ type: 'numeric', nullable: true }) exact!: string;
   @Column({ type: 'char', length: 4, nullable: true }) padded!: string;
   @Column({ type: 'int', array: true, nullable: true }) list!: number[];
-  @Column({ type: 'int', nullable: true, transformer: { to: (v: number) => v, from: (v: number) => -v } }) turned!: number;
+  @Column({ type: 'int', nullable: true, transformer: { to: (v: number) => v, from: (v: number) => -v } })
+  turned!: number;
   @Column({ type: 'timestamptz', nullable: true }) at!: Date;
 }
 
@@ -109,7 +110,9 @@ beforeAll(async () => {
 });
 afterAll(() => box.close());
 beforeEach(async () => {
-  await box.dataSource.query(`TRUNCATE "Odd Place"."Mixed Case", "Odd Place"."Doors", key, lesson, person, visit, kinds RESTART IDENTITY CASCADE`);
+  await box.dataSource.query(
+    `TRUNCATE "Odd Place"."Mixed Case", "Odd Place"."Doors", key, lesson, person, visit, kinds RESTART IDENTITY CASCADE`,
+  );
   await box.dataSource.query(`
     INSERT INTO "Odd Place"."Mixed Case" VALUES ('haus à', 1, 'Ann Ö'), ('haus à', 2, 'bob'), ('b', 1, 'eve');
     INSERT INTO "Odd Place"."Doors" VALUES ('haus à', 1, 'haus à', 2);
@@ -183,10 +186,16 @@ describe('one table for several entities', () => {
 
 describe('partitions', () => {
   it('through the parent: once; directly: too, at any depth; moved between them: old and new', async () => {
-    expect(await box.rowsOf('INSERT INTO visit VALUES (1, 5, 50), (2, 15, 51)')).toEqual([['table:visit', 'visitor:50', 'visitor:51']]);
-    expect(await box.rowsOf('UPDATE visit_early SET visitor = 52')).toEqual([['table:visit', 'visitor:50', 'visitor:52']]);
+    expect(await box.rowsOf('INSERT INTO visit VALUES (1, 5, 50), (2, 15, 51)')).toEqual([
+      ['table:visit', 'visitor:50', 'visitor:51'],
+    ]);
+    expect(await box.rowsOf('UPDATE visit_early SET visitor = 52')).toEqual([
+      ['table:visit', 'visitor:50', 'visitor:52'],
+    ]);
     expect(await box.rowsOf('DELETE FROM visit_latest')).toEqual([['table:visit', 'visitor:51']]);
-    expect(await box.rowsOf('UPDATE visit SET day = 12, visitor = 53')).toEqual([['table:visit', 'visitor:52', 'visitor:53']]);
+    expect(await box.rowsOf('UPDATE visit SET day = 12, visitor = 53')).toEqual([
+      ['table:visit', 'visitor:52', 'visitor:53'],
+    ]);
     expect(await tags('TRUNCATE visit_late')).toEqual(['table:visit', 'visitor:*']);
   });
 
@@ -219,13 +228,17 @@ describe('types', () => {
 
   it('an empty text, which no tag can name, means the whole kind; null means nobody', async () => {
     expect(await tags(`INSERT INTO kinds (words) VALUES ('')`)).toContain('words:*');
-    expect((await tags(`INSERT INTO kinds (words) VALUES (NULL)`)).filter((one) => one.startsWith('words'))).toEqual([]);
+    expect((await tags(`INSERT INTO kinds (words) VALUES (NULL)`)).filter((one) => one.startsWith('words'))).toEqual(
+      [],
+    );
   });
 });
 
 describe('function rules', () => {
   it('become the kinds they declare, and advice says so', async () => {
     expect(await tags('INSERT INTO key ("roomNumber") VALUES (NULL)')).toEqual(['chain:*', 'holder:*', 'table:key']);
-    expect(box.triggers.advice).toContainEqual(expect.stringContaining('function rule of Key: each write to "key" invalidates chain:* holder:*.'));
+    expect(box.triggers.advice).toContainEqual(
+      expect.stringContaining('function rule of Key: each write to "key" invalidates chain:* holder:*.'),
+    );
   });
 });

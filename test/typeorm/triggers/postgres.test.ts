@@ -1,7 +1,9 @@
 // Triggers on PostgreSQL: every way of writing rows leaves the cascade's tags in the outbox.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
-import { openOutbox, seed, type Outbox } from './support.js';
+import { postgres } from '../../../src/outbox/postgres.js';
+import { SqlOutbox } from '../../../src/outbox/sql-outbox.js';
+import { NAMESPACE, openOutbox, seed, type Outbox } from './support.js';
 
 let box: Outbox;
 let db: DataSource;
@@ -16,7 +18,17 @@ afterAll(() => box.close());
 beforeEach(() => seed(box));
 
 const family = (n: number): string[] => [`course:c${n}`, `parent:${n}`, `student:${n}`, 'table:grade', `tutor:${n}`];
-const both = ['course:c1', 'course:c2', 'parent:1', 'parent:2', 'student:1', 'student:2', 'table:grade', 'tutor:1', 'tutor:2'];
+const both = [
+  'course:c1',
+  'course:c2',
+  'parent:1',
+  'parent:2',
+  'student:1',
+  'student:2',
+  'table:grade',
+  'tutor:1',
+  'tutor:2',
+];
 const everyGrade = ['course:*', 'parent:*', 'student:*', 'table:grade', 'tutor:*'];
 
 describe('one row in the outbox per statement', () => {
@@ -26,7 +38,9 @@ describe('one row in the outbox per statement', () => {
     expect(await rows('DELETE FROM grade WHERE id = 2')).toEqual([family(2)]);
     const [row] = await db.transaction(async (manager) => {
       await manager.query('UPDATE grade SET score = 5');
-      return manager.query('SELECT namespace, source, intent, pid = pg_backend_pid() AS own FROM report_cache_outbox ORDER BY id DESC');
+      return manager.query(
+        'SELECT namespace, source, intent, pid = pg_backend_pid() AS own FROM report_cache_outbox ORDER BY id DESC',
+      );
     });
     expect(row).toEqual({ namespace: 'school', source: 'trigger', intent: false, own: true });
   });
@@ -47,7 +61,9 @@ describe('one row in the outbox per statement', () => {
   });
 
   it('for INSERT … SELECT, COPY, MERGE and a CTE that writes', async () => {
-    expect(await rows('INSERT INTO grade (score, "studentId", "courseCode") SELECT 9, id, \'c\' || id FROM student')).toEqual([both]);
+    expect(
+      await rows('INSERT INTO grade (score, "studentId", "courseCode") SELECT 9, id, \'c\' || id FROM student'),
+    ).toEqual([both]);
     expect(
       await rows(`COPY grade (score, "studentId", "courseCode") FROM PROGRAM 'printf "5\\t1\\tc1\\n6\\t2\\tc2\\n"'`),
     ).toEqual([both]);
@@ -99,7 +115,11 @@ describe('what the database changes by itself', () => {
   it('rows whose key is set to null name the one they had', async () => {
     await db.query('DELETE FROM grade; DELETE FROM remark');
     const found = await rows('DELETE FROM student WHERE id = 1');
-    expect(found.find((row) => row.includes('table:submission'))).toEqual(['parent:*', 'student:1', 'table:submission']);
+    expect(found.find((row) => row.includes('table:submission'))).toEqual([
+      'parent:*',
+      'student:1',
+      'table:submission',
+    ]);
   });
 
   it('TRUNCATE means all rows, and so does CASCADE for the tables behind', async () => {
@@ -145,7 +165,9 @@ describe('many rows', () => {
 
   it('10,000 rows of 5,000 students: one row of the outbox with the kind alone', async () => {
     await db.query(students(5000));
-    await db.query(`INSERT INTO grade (score, "studentId", "courseCode") SELECT 0, id, 'c1' FROM student WHERE id >= 100`);
+    await db.query(
+      `INSERT INTO grade (score, "studentId", "courseCode") SELECT 0, id, 'c1' FROM student WHERE id >= 100`,
+    );
     expect(await rows('UPDATE grade SET score = score + 1 WHERE "studentId" >= 100')).toEqual([
       ['course:c1', 'parent:*', 'student:*', 'table:grade', 'tutor:*'],
     ]);
@@ -155,7 +177,16 @@ describe('many rows', () => {
 describe('many-to-many', () => {
   it('link and unlink concern both ends and all that their entities name', async () => {
     await db.query(`INSERT INTO parent (name) VALUES ('p3')`);
-    const linked = ['parent:1', 'parent:3', 'student:1', 'table:parent', 'table:student', 'table:student_parents_parent', 'tutor:1', 'work:1'];
+    const linked = [
+      'parent:1',
+      'parent:3',
+      'student:1',
+      'table:parent',
+      'table:student',
+      'table:student_parents_parent',
+      'tutor:1',
+      'work:1',
+    ];
     expect(await rows('INSERT INTO student_parents_parent VALUES (1, 3)')).toEqual([linked]);
     expect(await rows('DELETE FROM student_parents_parent WHERE "parentId" = 3')).toEqual([linked]);
   });
@@ -166,6 +197,71 @@ describe('many-to-many', () => {
 
   it('a closure table means all of its tree', async () => {
     expect(await tags(`INSERT INTO topic (name) VALUES ('a')`)).toEqual(['table:topic', 'topic:1']);
-    expect(await tags('INSERT INTO topic_closure VALUES (1, 1)')).toEqual(['table:topic', 'table:topic_closure', 'topic:*']);
+    expect(await tags('INSERT INTO topic_closure VALUES (1, 1)')).toEqual([
+      'table:topic',
+      'table:topic_closure',
+      'topic:*',
+    ]);
   });
+});
+
+describe('paths that others change meanwhile', () => {
+  const late: Outbox['lateTagsOf'] = (write) => box.lateTagsOf(write);
+
+  it('who moves a row that paths lead over has the new ends told for some time: a writer may have seen the old ones', async () => {
+    await db.query('DELETE FROM report_cache_outbox');
+    const [first, second] = [db.createQueryRunner(), db.createQueryRunner()];
+    await first.startTransaction();
+    await first.query('UPDATE grade SET score = 9 WHERE id = 1');
+    await second.query('UPDATE student SET "tutorId" = 2 WHERE id = 1');
+    // A report of tutor 2 that is computed here shows the student and the old score.
+    await first.commitTransaction();
+    await Promise.all([first.release(), second.release()]);
+    const rows: { tags: string; intent: boolean }[] = await db.query('SELECT tags, intent FROM report_cache_outbox');
+    expect(rows.find(({ tags }) => tags.includes('table:grade'))?.tags).not.toContain('tutor:2');
+    expect(rows.filter(({ intent }) => intent)).toEqual([{ tags: 'tutor:2', intent: true }]);
+  });
+
+  it('so do new links, and new rows that refer to others', async () => {
+    await db.query(`INSERT INTO parent (name) VALUES ('p3')`);
+    expect(await late('INSERT INTO student_parents_parent VALUES (1, 3)')).toEqual(['parent:3']);
+    expect(await late('UPDATE student_parents_parent SET "parentId" = 3 WHERE "studentId" = 2')).toEqual(['parent:3']);
+    expect(await late(`INSERT INTO submission (text, "studentId") VALUES ('w', 1)`)).toEqual(['work:3']);
+    expect(await late('UPDATE submission SET "studentId" = 2 WHERE id = 1')).toEqual(['work:1']);
+  });
+
+  it('but not what leaves the paths as they are', async () => {
+    expect(await late(`UPDATE student SET name = 'x'`)).toEqual([]);
+    expect(await late('UPDATE student SET "tutorId" = "tutorId"')).toEqual([]);
+    expect(await late(`INSERT INTO student (name, "tutorId") VALUES ('new', 1)`)).toEqual([]);
+    expect(await late('DELETE FROM student_parents_parent')).toEqual([]);
+    expect(await late('UPDATE grade SET "studentId" = 2 WHERE id = 1')).toEqual([]);
+  });
+
+  it('the writer does not take these rows for his own', async () => {
+    await db.query('DELETE FROM report_cache_outbox');
+    const parts = { dialect: postgres, namespace: NAMESPACE, emit: () => undefined };
+    const outbox = new SqlOutbox({ ...parts, ask: (sql, parameters) => db.query(sql, parameters) });
+    const found = await db.transaction(async (manager) => {
+      await manager.query('INSERT INTO student_parents_parent VALUES (1, 2)');
+      return outbox.byTriggers((sql, parameters) => manager.query(sql, parameters));
+    });
+    expect(found.ids).toHaveLength(1);
+    expect(found.tags).toContain('table:student_parents_parent');
+    expect(await db.query('SELECT tags FROM report_cache_outbox WHERE intent')).toEqual([{ tags: 'parent:2' }]);
+  });
+
+  it.each(['REPEATABLE READ', 'SERIALIZABLE'])(
+    '%s shows the trigger an old picture, so paths mean whole kinds',
+    async (level) => {
+      const write = (sql: string): Promise<string[]> => tags(`BEGIN ISOLATION LEVEL ${level}; ${sql}; COMMIT`);
+      expect(await write('UPDATE grade SET score = 3 WHERE id = 1')).toEqual([
+        'course:c1',
+        'parent:*',
+        'student:1',
+        'table:grade',
+        'tutor:*',
+      ]);
+    },
+  );
 });

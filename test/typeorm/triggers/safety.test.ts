@@ -48,7 +48,9 @@ describe('rights', () => {
     await db.query(`CREATE SCHEMA trap; GRANT USAGE, CREATE ON SCHEMA trap TO ${role}; GRANT UPDATE, SELECT ON grade TO ${role};
       CREATE FUNCTION trap.concat_ws(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'trapped' $$;
       CREATE TABLE trap.report_cache_outbox (LIKE public.report_cache_outbox INCLUDING ALL)`);
-    const write = asRole(`SET LOCAL search_path = trap, pg_temp, public, pg_catalog; UPDATE public.grade SET score = 8 WHERE id = 2`);
+    const write = asRole(
+      `SET LOCAL search_path = trap, pg_temp, public, pg_catalog; UPDATE public.grade SET score = 8 WHERE id = 2`,
+    );
     expect(await tags(write)).toContain('student:2');
     await db.query('DROP SCHEMA trap CASCADE');
   });

@@ -9,7 +9,9 @@ let name: string;
 
 beforeAll(async () => {
   box = await openOutbox('segment', { rules: [] });
-  [{ name }] = await box.dataSource.query(`SELECT oid::regproc::text AS name FROM pg_proc WHERE proname ~ '^report_cache_.*_segment$'`);
+  [{ name }] = await box.dataSource.query(
+    `SELECT oid::regproc::text AS name FROM pg_proc WHERE proname ~ '^report_cache_.*_segment$'`,
+  );
 });
 afterAll(() => box.close());
 
@@ -25,10 +27,30 @@ describe('the segment of an id', () => {
   it('is that of the library for any text', async () => {
     const unit = fc.oneof(
       { weight: 3, arbitrary: fc.string({ minLength: 1, maxLength: 1, unit: 'binary' }) },
-      fc.constantFrom('a', 'Z', '9', '.', '-', '_', '%', '~', '*', ':', ' ', '\n', 'ß', '€', '😀', '\u{10ffff}', '\uffff'),
+      fc.constantFrom(
+        'a',
+        'Z',
+        '9',
+        '.',
+        '-',
+        '_',
+        '%',
+        '~',
+        '*',
+        ':',
+        ' ',
+        '\n',
+        'ß',
+        '€',
+        '😀',
+        '\u{10ffff}',
+        '\uffff',
+      ),
     );
     // PostgreSQL holds neither.
-    const held = fc.string({ unit, minLength: 1, maxLength: 150 }).filter((text) => !text.includes('\0') && text.isWellFormed());
+    const held = fc
+      .string({ unit, minLength: 1, maxLength: 150 })
+      .filter((text) => !text.includes('\0') && !/\p{Cs}/u.test(text));
     await fc.assert(
       fc.asyncProperty(fc.array(held, { minLength: 1, maxLength: 20 }), async (ids) => {
         expect(await segments(ids)).toEqual(ids.map(encodeSegment));

@@ -1,17 +1,13 @@
 // A database with an outbox and generated triggers, and what its statements wrote there.
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { parseRules, type CascadeOptions, type EntityLike, type Rule } from '../../../src/typeorm/cascade-rule.js';
+import { outboxMigrations, type MigrationRunner } from '../../../src/outbox/migrations.js';
 import { triggersOf, type Triggers } from '../../../src/typeorm/triggers/triggers.js';
 import type { DataSourceLike } from '../../../src/typeorm/typeorm-like.js';
 import { newDatabase } from '../support/school.js';
-import { Course, entities, Enrolment, Grade, Parent, Remark, Student, Submission, Topic, Tutor } from '../support/entities.js';
+import { Course, entities, Enrolment, Grade, Remark, Student, Submission, Topic } from '../support/entities.js';
 
 export const NAMESPACE = 'school';
-
-export const OUTBOX = `CREATE TABLE report_cache_outbox (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, namespace text, tags text NOT NULL,
-  intent boolean NOT NULL DEFAULT false, pid integer DEFAULT pg_backend_pid(), source text,
-  at timestamptz NOT NULL DEFAULT clock_timestamp(), set_aside text)`;
 
 export const rule = (entity: EntityLike<unknown>, given: unknown, options?: CascadeOptions): Rule[] =>
   parseRules(entity, given, options);
@@ -35,7 +31,15 @@ export interface Outbox {
   rowsOf(write: string | (() => Promise<unknown>)): Promise<string[][]>;
   /** All their tags. */
   tagsOf(write: string | (() => Promise<unknown>)): Promise<string[]>;
+  /** Tags that are told for some time, whatever the writer tells. */
+  lateTagsOf(write: string | (() => Promise<unknown>)): Promise<string[]>;
   close(): Promise<void>;
+}
+
+export async function makeOutbox(dataSource: DataSource): Promise<void> {
+  const runner = dataSource.createQueryRunner();
+  for (const Migration of outboxMigrations) await new Migration().up(runner as unknown as MigrationRunner);
+  await runner.release();
 }
 
 export async function openOutbox(
@@ -59,21 +63,33 @@ export async function openOutbox(
   await dataSource.initialize();
   for (const statement of before) await dataSource.query(statement);
   await dataSource.synchronize();
-  for (const statement of [...after, OUTBOX]) await dataSource.query(statement);
-  const triggers = triggersOf(dataSource as unknown as DataSourceLike, rules, NAMESPACE, ownTables, () => 1700000000000);
+  for (const statement of after) await dataSource.query(statement);
+  await makeOutbox(dataSource);
+  const triggers = triggersOf(
+    dataSource as unknown as DataSourceLike,
+    rules,
+    NAMESPACE,
+    ownTables,
+    () => 1700000000000,
+  );
   await triggers.install();
-  const rowsOf = async (write: string | (() => Promise<unknown>)): Promise<string[][]> => {
+  const written = async (write: string | (() => Promise<unknown>), late: boolean): Promise<string[][]> => {
     await dataSource.query('DELETE FROM report_cache_outbox');
     await (typeof write === 'string' ? dataSource.query(write) : write());
-    const rows: { tags: string }[] = await dataSource.query('SELECT tags FROM report_cache_outbox ORDER BY id');
+    const rows: { tags: string }[] = await dataSource.query(
+      `SELECT tags FROM report_cache_outbox WHERE source = $1 AND intent = $2 ORDER BY id`,
+      [late ? 'trigger-late' : 'trigger', late],
+    );
     return rows.map(({ tags }) => tags.split(' ').sort());
   };
+  const flat = (rows: string[][]): string[] => [...new Set(rows.flat())].sort();
   return {
     dataSource,
     triggers,
     url,
-    rowsOf,
-    tagsOf: async (write) => [...new Set((await rowsOf(write)).flat())].sort(),
+    rowsOf: (write) => written(write, false),
+    tagsOf: async (write) => flat(await written(write, false)),
+    lateTagsOf: async (write) => flat(await written(write, true)),
     async close() {
       if (dataSource.isInitialized) await dataSource.destroy();
       await drop();
