@@ -16,6 +16,7 @@ import {
 } from './cascade-rule.js';
 import { errorText } from './apply-rules.js';
 import type { Durable } from './delivery.js';
+import { triggersOf, type Triggers } from './triggers/triggers.js';
 import { ReplicaReads, walPosition } from './replica-reads.js';
 import { isObject } from './rows.js';
 import { safeFunctions } from './safe-functions.js';
@@ -116,6 +117,16 @@ export class TypeormPlugin {
       throw error;
     }
     dataSource.initialize = wrapped;
+  }
+
+  /**
+   * Triggers that tell of every write to the tables of a DataSource, also of those past it.
+   * @throws ERC_DATA_SOURCE, ERC_CASCADE
+   */
+  triggers(dataSource: object, namespace: string): Triggers {
+    if (!isDataSource(dataSource))
+      throw new ReportCacheError('ERC_DATA_SOURCE', 'triggers() was given something else.');
+    return triggersOf(dataSource, this.#rules, namespace, this.options.ownTables ?? [], () => this.options.clock.now());
   }
 
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */
