@@ -5,7 +5,7 @@ import type { Invalidator, Mark } from '../contract/invalidation.js';
 import type { Ask, OutboxWriter } from '../contract/outbox.js';
 import { errorText } from './apply-rules.js';
 import { lookUp, lookUpInTransaction, settleCoarsely } from './look-up.js';
-import { askAs, isPostgresLike, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
+import { askAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
 import type { TagBag } from './tag-bag.js';
 
 export type Cause = 'commit' | 'autocommit' | 'rollback' | 'raw';
@@ -64,7 +64,7 @@ export class Delivery {
     // A mark on a whole kind would stop all its reports; an outbox row is read only if this process dies.
     if (this.parts.marks) await lookUpInTransaction(runner, bag, this.parts);
     settleCoarsely(bag);
-    return this.#prepare(bag.tags(), (outbox, tags) => this.#writeUnharmed(askAs(runner), outbox, tags));
+    return this.#prepare(bag.tags(), (outbox, tags) => outbox.write(askAs(runner), tags));
   }
 
   /**
@@ -73,18 +73,6 @@ export class Delivery {
    */
   beforeStatement(runner: QueryRunnerLike, bag: TagBag): Promise<Prepared> {
     return this.#prepare(bag.tags(), (outbox, tags) => outbox.intend(askAs(runner), tags));
-  }
-
-  /** In PostgreSQL a statement that fails takes the host's transaction with it, unless a savepoint stands before it. */
-  async #writeUnharmed(ask: Ask, outbox: OutboxWriter, tags: readonly string[]): Promise<string> {
-    if (!isPostgresLike(this.parts.driver.options.type)) return outbox.write(ask, tags);
-    await ask('SAVEPOINT report_cache_outbox');
-    try {
-      return await outbox.write(ask, tags);
-    } catch (error) {
-      await ask('ROLLBACK TO SAVEPOINT report_cache_outbox');
-      throw error;
-    }
   }
 
   async #prepare(
