@@ -91,6 +91,10 @@ function onPostgres(plans: readonly TablePlan[], names: Names, advice: readonly 
   };
 }
 
+/**
+ * SQLite among them: its drivers share one connection in one process, whose raw SQL the subscriber reads, and there is no
+ * outbox that a trigger could write to.
+ */
 function nothing(type: string): TriggerSet {
   return {
     up: [],
