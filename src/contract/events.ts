@@ -12,6 +12,7 @@ export type BypassReason =
   | 'request-no-store' // the request forbids it
   | 'transaction' // the request has written inside an open transaction, or reads an older snapshot
   | 'unavailable' // the store cannot tell
+  | 'flux' // a write to what it depends on is under way
   | 'wait' // waited too long for a running computation
   | 'closed';
 
@@ -33,6 +34,8 @@ export type DeclineReason =
   | 'transaction'
   | 'stale' // invalidated while it was computed
   | 'epoch'
+  | 'flux' // a write to one of its tags is under way
+  | 'replica' // read from a database replica that lags behind
   | 'unavailable'
   | 'error'; // the loader or handler failed
 
@@ -91,6 +94,18 @@ export type CacheEvent =
       readonly error: string;
     }
   | { readonly kind: 'layerFailed'; readonly layer: LayerName; readonly operation: string; readonly error: string }
+  /** A writer waited a whole lease for processes that did not acknowledge his invalidation: they have stopped or are cut off. */
+  | { readonly kind: 'leaseAwaited'; readonly processes: number }
+  /** A write could not be announced before its COMMIT; `aborted`: it was refused for that, as the host has chosen. */
+  | { readonly kind: 'markFailed'; readonly tags: readonly string[]; readonly aborted: boolean; readonly error: string }
+  /** A writer was answered although his invalidation is not in force yet; it goes on in the background. */
+  | { readonly kind: 'released'; readonly tags: readonly string[]; readonly cause: string; readonly heldMs: number }
+  /** The database did not take a row of the outbox, or did not give it. */
+  | { readonly kind: 'outboxFailed'; readonly operation: string; readonly error: string }
+  /** A report was read from a database replica that did not catch up in time; it is not stored. */
+  | { readonly kind: 'replicaLags'; readonly waitedMs: number }
+  /** Whether a sweeper vouches for what is cached. `dead`: nothing is served until one does. */
+  | { readonly kind: 'watermark'; readonly state: 'live' | 'dead' }
   /** Pushes were lost or the history changed: this process's memory is distrusted from here on. */
   | { readonly kind: 'distrust'; readonly reason: 'gap' | 'epoch' | 'disconnected' }
   /** A cascade rule threw, or named what it should not: the coarse tag was used instead. */

@@ -8,6 +8,10 @@ export interface Computation {
   addTags(tags: Iterable<string>): void;
   /** A cached value was mixed in: the result depends on it, as of its own older position. */
   inherit(dependency: Dependency): void;
+  /** How far a database replica must have replayed to be read here; empty: nobody knows. */
+  readonly replayNeeded: string;
+  /** Something was read that may be older than the computation: it must not be stored. */
+  readFromThePast(): void;
 }
 
 interface Transaction {
@@ -76,6 +80,14 @@ export class Scopes implements TransactionTracker {
         return scope.writing || scope.undoneAround > undoneBefore;
       },
     };
+  }
+
+  get replayNeeded(): string | undefined {
+    return this.computation?.replayNeeded;
+  }
+
+  readFromThePast(): void {
+    this.computation?.readFromThePast();
   }
 
   began(runner: object): void {
