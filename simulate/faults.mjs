@@ -76,6 +76,14 @@ export const FAULTS = {
     world.master.unlink(...world.master.keys.filter((key) => key.endsWith(':t')));
   },
 
+  /** Cannot happen to one hash; it happened to tags with keys of their own. */
+  'evict a tag'(world) {
+    const { master } = world;
+    const tags = [...(master.hash('{ns}:t')?.keys() ?? [])].filter((field) => field.startsWith(':row:'));
+    if (tags.length === 0) return false;
+    master.hdel('{ns}:t', world.random.pick(tags));
+  },
+
   'evict an entry'(world) {
     const entries = world.master.keys.filter((key) => key.includes(':e:'));
     if (entries.length === 0) return false;
@@ -89,6 +97,7 @@ export const FAULTS = {
     const machine = world.random.chance(0.5);
     process.paused = true;
     return () => {
+      world.someTimePasses();
       process.paused = false;
       if (!machine) return;
       // A virtual machine that is paused: its monotonic clock has not moved.
@@ -120,6 +129,7 @@ export const FAULTS = {
     const stopped = world.processes.filter(({ sweeper }) => sweeper !== undefined);
     for (const process of stopped) process.stopSweeper();
     return () => {
+      world.someTimePasses();
       for (const process of stopped) if (!process.dead) process.startSweeper();
     };
   },
@@ -153,6 +163,7 @@ function restart(world, keys) {
   master.restore(keys);
   master.replicationId = RedisServer.newReplicationId();
   master.loaded.clear();
+  master.scriptCache = RedisServer.newReplicationId();
   for (const process of world.processes) if (process.link.server === master) process.link.breakDown();
 }
 

@@ -2,7 +2,7 @@
 
 /** @typedef {import('./settings.mjs').Settings} Settings */
 /** @typedef {Readonly<Record<string, number>>} Versions versions of rows, as a report shows them */
-/** @typedef {{ readonly version: number, readonly lsn: string, readonly committedAt: number, ackedAt: number }} Write */
+/** @typedef {{ readonly version: number, readonly lsn: string, readonly marked: boolean, readonly committedAt: number, ackedAt: number }} Write */
 /** @typedef {{ readonly invariant: string, readonly detail: string }} Violation */
 
 /**
@@ -38,14 +38,16 @@ export class Oracle {
     this.violation ??= { invariant, detail };
   }
 
-  /** @param {string} row @param {number} version @param {string} lsn */
-  committed(row, version, lsn) {
-    this.#writes.get(row)?.push({ version, lsn, committedAt: this.clock(), ackedAt: Infinity });
+  /** @param {string} row @param {number} version @param {string} lsn @param {boolean} marked a mark stood when it was committed */
+  committed(row, version, lsn, marked) {
+    this.#writes.get(row)?.push({ version, lsn, marked, committedAt: this.clock(), ackedAt: Infinity });
   }
 
-  /** @param {string} row @param {number} version */
+  /** @param {string} row @param {number} version @returns {boolean} whether there is such a version */
   acknowledged(row, version) {
-    for (const write of this.#writes.get(row) ?? []) if (write.version === version) write.ackedAt = this.clock();
+    const write = this.#writes.get(row)?.find((one) => one.version === version);
+    if (write !== undefined) write.ackedAt = this.clock();
+    return write !== undefined;
   }
 
   /** The database has forgotten everything after this. @param {ReadonlyMap<string, number>} rows */
@@ -90,8 +92,8 @@ export class Oracle {
       if (version > (required.get(row)?.version ?? 0)) required.set(row, { version, invariant });
     };
     for (const [row, writes] of this.#writes) {
-      for (const { version, committedAt, ackedAt } of writes) {
-        if (this.settings.inversions) require(row, version, 'I3');
+      for (const { version, marked, committedAt, ackedAt } of writes) {
+        if (this.settings.inversions && marked) require(row, version, 'I3');
         if (committedAt + committed < now) require(row, version, 'I4');
         if (answered === 0 ? ackedAt <= now : ackedAt + answered < now) require(row, version, 'I1');
       }
@@ -118,7 +120,8 @@ export class Oracle {
       const lostAt = this.#lost.get(version);
       if (lostAt !== undefined && this.settings.durable && lostAt + request.committed < request.now)
         this.fail('I4', `${how} showed ${row} as of ${version}, lost ${request.now - lostAt} ms before its request`);
-      if (lostAt === undefined) this.#seen.set(row, Math.max(version, this.#seen.get(row) ?? 0));
+      const marked = this.#writes.get(row)?.find((write) => write.version === version)?.marked;
+      if (lostAt === undefined && marked) this.#seen.set(row, Math.max(version, this.#seen.get(row) ?? 0));
     }
   }
 

@@ -8,6 +8,9 @@ import { AsyncResource } from 'node:async_hooks';
 /** Speeds of lanes: some are slow beyond all reason, which uniform choices would hardly ever make them. */
 const SPEEDS = [0.02, 0.2, 1, 1, 1, 5];
 
+/** Nothing happens for longer: what waits for hours never comes. */
+const LONGEST_PAUSE_MS = 500;
+
 /** Things that happen in the order in which they were added, unless it shuffles: messages on one connection, turns of one process. */
 export class Lane {
   /** @type {Happening[]} */
@@ -17,8 +20,9 @@ export class Lane {
   /** By how much the next one may overtake: 0 keeps the order. */
   shuffle = 0;
 
-  /** @param {string} name @param {Owner | undefined} owner @param {number} speed */
-  constructor(name, owner, speed) {
+  /** @param {string} name @param {Owner | undefined} owner @param {number} speed @param {boolean} once */
+  constructor(name, owner, speed, once) {
+    this.once = once;
     this.name = name;
     this.owner = owner;
     this.speed = speed;
@@ -48,17 +52,19 @@ export class Scheduler {
   /**
    * @param {Random} random
    * @param {number} hurry how readily time passes while things wait to happen
+   * @param {number} slowest the longest step, ms
    * @param {((line: string) => void) | undefined} trace undefined: nobody reads it
    */
-  constructor(random, hurry, trace) {
+  constructor(random, hurry, slowest, trace) {
     this.random = random;
     this.hurry = hurry;
+    this.slowest = slowest;
     this.trace = trace;
   }
 
-  /** @param {string} name @param {Owner} [owner] */
-  lane(name, owner) {
-    const lane = new Lane(name, owner, this.random.pick(SPEEDS));
+  /** @param {string} name @param {Owner} [owner] @param {boolean} [once] for one thing only */
+  lane(name, owner, once = false) {
+    const lane = new Lane(name, owner, this.random.pick(SPEEDS), once);
     this.#lanes.push(lane);
     return lane;
   }
@@ -106,6 +112,12 @@ export class Scheduler {
     this.hurry = 0;
   }
 
+  /** Everything stands still for a while. @param {number} ms */
+  leap(ms) {
+    this.now += ms;
+    this.trace?.(`${this.#stamp()} nothing happened for ${ms} ms`);
+  }
+
   /** Lets one thing happen, or time pass. @returns {boolean} false if nothing is left to happen */
   step() {
     this.steps += 1;
@@ -140,8 +152,9 @@ export class Scheduler {
     const at = lane.shuffle > 0 ? this.random.below(Math.min(lane.waiting.length, lane.shuffle + 1)) : 0;
     const [happening] = lane.waiting.splice(at, 1);
     if (happening === undefined) return;
+    if (lane.once) this.removeLane(lane);
     // Most steps take no time worth counting.
-    if (this.random.chance(0.25)) this.now += 1;
+    if (this.random.chance(0.25)) this.now += this.random.between(1, this.slowest);
     this.trace?.(`${this.#stamp()} ${lane.name}: ${textOf(happening)}`);
     if (happening.context === undefined) happening.run();
     else happening.context.runInAsyncScope(happening.run);
@@ -163,7 +176,7 @@ export class Scheduler {
     for (const timer of this.#timers) if (timer.at > this.now && !timer.owner.paused) next = Math.min(next, timer.at);
     if (next === Infinity) return false;
     const { random } = this;
-    const ms = random.chance(0.6) || this.hurry === 0 ? next - this.now : random.between(1, 60);
+    const ms = Math.min(random.chance(0.6) ? next - this.now : random.between(1, 60), LONGEST_PAUSE_MS);
     this.now += ms;
     this.trace?.(`${this.#stamp()} ${ms} ms pass`);
     return true;

@@ -7,6 +7,8 @@
  * @property {boolean} durable
  * @property {boolean} inversions whether I2 and I3 are promised
  * @property {readonly string[]} faults names in faults.mjs
+ * @property {boolean} [focused] all of the faults in every run
+ * @property {number} longest most requests of one reader
  * @property {number} leaseMs
  * @property {number} lambdaMs
  * @property {number} overdueMs
@@ -16,7 +18,6 @@
  * @property {number} markTtlMs
  * @property {number} tellMs
  * @property {number} mostTagsInRedis
- * @property {number} sweepRows
  */
 
 const LEASE_MS = 60;
@@ -24,6 +25,7 @@ const LAMBDA_MS = 300;
 
 /** Shorter than in life, in the same order: what matters is which comes first. */
 const TIMES = {
+  longest: 6,
   leaseMs: LEASE_MS,
   lambdaMs: LAMBDA_MS,
   overdueMs: 25,
@@ -33,7 +35,6 @@ const TIMES = {
   markTtlMs: 150,
   tellMs: 2,
   mostTagsInRedis: 1000,
-  sweepRows: 3,
 };
 
 /** Messages late, lost, twice; processes that die or pause; Redis that forgets. None of them needs the database's help. */
@@ -52,11 +53,11 @@ const ANYWHERE = [
   'pause a process',
   'crash a process',
   'roll back',
+  'lose the commit reply',
 ];
 
 const ONLY_DURABLE = [
   'split',
-  'lose the commit reply',
   'stop the sweepers',
   'cut from the database',
   'fail the database over',
@@ -65,7 +66,7 @@ const ONLY_DURABLE = [
 ];
 
 /** Where a mark can lose its protection, a window is documented. */
-const WITH_MARKS = ['lose pushes', 'shuffle pushes', 'drop subscriber', 'evict an entry', 'pause a process', 'roll back'];
+const WITH_MARKS = ['lose pushes', 'shuffle pushes', 'drop subscriber', 'evict an entry', 'pause a process', 'crash a process', 'roll back'];
 
 /** @param {Partial<Settings>} own @returns {Settings} */
 const level = (own) => ({
@@ -83,7 +84,7 @@ export const LEVELS = {
   strict: level({}),
   lease: level({ consistency: ['lease', 'strict'] }),
   barrier: level({ consistency: ['barrier', 'strict'] }),
-  'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS, markTtlMs: 1e6 }),
+  'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),
   'strict+mark, all faults': level({ mark: true }),
   'strict+durable': level({ durable: true }),
   'lease+durable': level({ durable: true, consistency: ['lease', 'strict'] }),

@@ -14,9 +14,9 @@ import { SimProcess } from './world/process.mjs';
 /** @typedef {import('./oracle.mjs').Versions} Versions */
 /** @typedef {import('./settings.mjs').Settings} Settings */
 /** @typedef {import('./variant.mjs').Variant} Variant */
-/** @typedef {{ name: string, place: SimProcess | undefined, left: number, writes: boolean, resource: AsyncResource }} Actor */
+/** @typedef {{ name: string, home: SimProcess | undefined, place: SimProcess | undefined, left: number, writes: boolean }} Actor */
 
-const MOST_STEPS = 600;
+const MOST_STEPS = 800;
 
 export class World {
   /** @type {Map<string, number>} */
@@ -24,6 +24,10 @@ export class World {
   /** @type {SimProcess[]} */
   processes = [];
   isSplit = false;
+  /** Deadlines of marks, by id. @type {Map<string, number>} */
+  marks = new Map();
+  /** Which sweeper works on which outbox row. @type {Map<string, SimProcess>} */
+  locks = new Map();
   /** What a snapshot on disk, or a replica, holds. @type {ReturnType<RedisServer['copy']> | undefined} */
   saved = undefined;
   /** What a client may bring back with his next request. @type {{ position: import('../src/contract/entry.js').Position, versions: Versions } | undefined} */
@@ -41,28 +45,29 @@ export class World {
   /** @param {number} seed @param {Settings} settings @param {Variant} variant @param {(line: string) => void} [trace] */
   constructor(seed, settings, variant, trace) {
     this.random = createRandom(seed);
-    this.settings = { ...settings, ...variant.settings };
+    this.settings = settings;
     this.variant = variant;
     this.trace = trace;
     const { random } = this;
-    this.scheduler = new Scheduler(random, random.pick([0.003, 0.02, 0.1]), trace);
+    this.scheduler = new Scheduler(random, random.pick([0.001, 0.005, 0.03]), random.pick([1, 1, 4, 12]), trace);
     const clock = () => this.scheduler.now;
     this.oracle = new Oracle(ROWS, this.settings, clock);
     this.database = new Database(ROWS, clock);
     // A replica shows a commit later than the primary, whatever the cache does.
     this.replicas = random.chance(0.2) && !this.settings.inversions;
-    this.faultChance = random.pick([0, 0.01, 0.05]);
+    this.faultChance = random.pick(settings.focused ? [0.01, 0.05] : [0, 0.01, 0.05]);
     // A few at a time: with all of them at once nothing would ever be stored.
-    this.faults = this.settings.faults.filter(() => random.chance(0.3));
-    this.events = this.scheduler.lane('fate');
+    this.faults = settings.faults.filter(() => settings.focused || random.chance(0.3));
+    this.endChance = random.pick([0.005, 0.03]);
+    this.leapChance = random.pick(settings.focused ? [0, 0.003, 0.03] : [0, 0, 0.003, 0.01]);
     this.master = this.addServer();
     if (random.chance(0.9)) for (const sha of NAMES.keys()) this.master.loaded.add(sha);
-    if (this.settings.durable && random.chance(0.8)) this.#adopted();
-    const processes = random.between(2, 3);
+    if (this.settings.durable && random.chance(0.95)) this.#adopted();
+    const processes = random.between(settings.focused ? 1 : 2, 3);
     for (let at = 0; at < processes; at += 1) this.startProcess();
     const readers = random.between(2, 4);
     const writers = random.between(1, 2);
-    for (let at = 1; at <= readers; at += 1) this.#enlist(`reader ${at}`, false, random.between(1, 4));
+    for (let at = 1; at <= readers; at += 1) this.#enlist(`reader ${at}`, false, random.between(2, settings.longest));
     for (let at = 1; at <= writers; at += 1) this.#enlist(`writer ${at}`, true, random.between(1, 3));
   }
 
@@ -94,6 +99,10 @@ export class World {
     ]);
   }
 
+  someTimePasses() {
+    if (this.random.chance(0.7)) this.scheduler.leap(this.random.between(20, 400));
+  }
+
   save() {
     this.saved = this.master.copy();
   }
@@ -114,8 +123,8 @@ export class World {
   crash(process) {
     process.crash();
     this.processes = this.processes.filter((other) => other !== process);
-    for (const actor of this.#actors) if (actor.place === process) this.#next(actor);
     this.startProcess();
+    for (const actor of this.#actors) if (actor.place === process) this.#next(actor);
   }
 
   // Database
@@ -158,6 +167,8 @@ export class World {
       const tags = script.args.slice(7).map(String);
       for (const row of ROWS) if (tags.includes(`row:${row}`) || tags.includes('*')) 
           this.oracle.inForce(history, row, this.replicas ? script.lsn : undefined);
+    } else if (name === 'mark') {
+      this.marks.set(script.arg(4), this.scheduler.now + Number(script.arg(5)));
     } else if (name === 'put') {
       if (reply[5] === 'stored') this.oracle.stored(history, decode(/** @type {Buffer} */ (script.args[8])));
     }
@@ -168,9 +179,15 @@ export class World {
   /** @param {string} name @param {boolean} writes @param {number} left */
   #enlist(name, writes, left) {
     /** @type {Actor} */
-    const actor = { name, place: undefined, left, writes, resource: new AsyncResource('Request') };
+    const actor = { name, home: undefined, place: undefined, left, writes };
     this.#actors.push(actor);
     this.#next(actor);
+  }
+
+  /** Clients mostly stay where they are. @param {Actor} actor */
+  #placeOf(actor) {
+    if (actor.home === undefined || actor.home.dead || this.random.chance(0.2)) actor.home = this.someProcess();
+    return actor.home;
   }
 
   /** @param {Actor} actor */
@@ -181,23 +198,24 @@ export class World {
       return;
     }
     actor.left -= 1;
-    const lane = this.scheduler.lane(actor.name);
-    this.scheduler.add(lane, 'begins', () => {
-      this.scheduler.removeLane(lane);
-      const process = this.someProcess();
-      actor.place = process;
-      const place = { process, lane: process.databaseLane(`${actor.name} on ${process.name}`), name: actor.name };
+    const process = this.#placeOf(actor);
+    actor.place = process;
+    const lane = process.databaseLane(`${actor.name} at ${process.name}`);
+    const begin = () => {
+      const place = { process, lane, name: actor.name };
       const task = actor.writes ? this.#write(place) : this.#read(place);
       const over = () => {
-        process.closeLane(place.lane);
+        process.closeLane(lane);
         if (actor.place === process) this.#next(actor);
       };
       task.then(over, (error) => {
         this.trace?.(`${actor.name} failed: ${error}`);
-        if (!/not usable|Connection|terminated/.test(String(error))) this.oracle.fail('error', String(error?.stack));
+        this.oracle.fail('error', String(error?.stack));
         over();
       });
-    }, new AsyncResource('Request'));
+    };
+    // A request comes even to a process that cannot reach the database: its lane is of the process, and asks later.
+    this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, new AsyncResource('Request'));
   }
 
   /** @param {import('./workload.mjs').Place} place */
@@ -233,7 +251,8 @@ export class World {
     await settled();
     while (this.#done < this.#actors.length && scheduler.steps < MOST_STEPS && !this.oracle.violation) {
       if (this.faultChance > 0 && random.chance(this.faultChance)) this.#fault();
-      if (this.#ends.length > 0 && random.chance(0.03)) this.#endFault();
+      if (this.#ends.length > 0 && random.chance(this.endChance)) this.#endFault();
+      if (this.leapChance > 0 && random.chance(this.leapChance)) this.someTimePasses();
       if (random.chance(0.02)) this.save();
       if (this.replicas && random.chance(0.1)) this.database.replay(random.between(1, 2));
       if (!scheduler.step()) break;

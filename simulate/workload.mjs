@@ -159,6 +159,9 @@ export class Reading {
 
 /** The order of a write's steps, as typeorm/ledger keeps it. A broken variant replaces one of them. */
 export class Writing {
+  /** What this write invalidates. @type {readonly string[]} */
+  tags = [];
+
   /** @param {World} world @param {Place} place */
   constructor(world, place) {
     this.world = world;
@@ -180,10 +183,10 @@ export class Writing {
       versions[row] = await process.ask(lane, `update ${row}`, (database, answer) =>
         database.update(transaction, row, answer),
       );
-    const tags = tagsOf(rows);
+    const tags = (this.tags = tagsOf(rows));
     const outboxId = this.process.settings.durable ? await this.insertOutbox(tags, transaction) : undefined;
     if (behindTheBack) {
-      await this.commit(transaction, versions, false);
+      await this.commit(transaction, versions, { losesReply: false, mark: undefined });
       return;
     }
     const mark = await this.announce(tags);
@@ -194,11 +197,13 @@ export class Writing {
       return;
     }
     try {
-      const committed = await this.commit(transaction, versions, losesReply);
+      const committed = await this.commit(transaction, versions, { losesReply, mark });
       if (!committed) return;
     } catch {
       world.count('commit reply lost');
-      await this.outcomeUnknown(tags);
+      const position = await this.outcomeUnknown(tags);
+      // The caller gets an error, but he gets it after this.
+      this.acknowledge(versions, position);
       return;
     }
     const lsn = world.replicas ? await this.lsnAfterCommit() : undefined;
@@ -224,11 +229,15 @@ export class Writing {
     });
   }
 
-  /** @param {import('./world/database.mjs').Transaction} transaction @param {Versions} versions @param {boolean} losesReply @returns {Promise<boolean>} */
-  commit(transaction, versions, losesReply) {
+  /** @param {import('./world/database.mjs').Transaction} transaction @param {Versions} versions @param {{ losesReply: boolean, mark: import('../src/contract/invalidation.js').Mark | undefined }} fate @returns {Promise<boolean>} */
+  commit(transaction, versions, { losesReply, mark }) {
     return this.process.ask(this.place.lane, 'COMMIT', (database, answer, fail) => {
       const committed = database.commit(transaction);
-      if (committed) for (const [row, version] of Object.entries(versions)) this.world.oracle.committed(row, version, lsnText(database.committed.lsn));
+      const lsn = lsnText(database.committed.lsn);
+      // A writer who has slept past the deadline of his mark gets his window back.
+      const marked = mark !== undefined && (this.world.marks.get(mark.id) ?? -1) > this.world.scheduler.now;
+      if (committed)
+        for (const [row, version] of Object.entries(versions)) this.world.oracle.committed(row, version, lsn, marked);
       if (losesReply) fail(new Error('Connection terminated unexpectedly'));
       else answer(committed);
     });
@@ -263,13 +272,17 @@ export class Writing {
       return;
     }
     this.world.count(position === undefined ? 'answered after the hold' : 'answered');
-    for (const [row, version] of Object.entries(versions)) this.world.oracle.acknowledged(row, version);
-    if (position !== undefined) this.world.lastAnswer = { position, versions };
+    const known = Object.entries(versions).map(([row, version]) => this.world.oracle.acknowledged(row, version));
+    if (position !== undefined && !known.includes(false)) this.world.lastAnswer = { position, versions };
   }
 
-  /** The COMMIT may have been executed: treated as if it had been. @param {readonly string[]} tags */
-  async outcomeUnknown(tags) {
-    await this.process.invalidations.invalidate(tags, 'rollback');
+  /**
+   * The COMMIT may have been executed: treated as if it had been.
+   * @param {readonly string[]} tags
+   * @returns {Promise<import('../src/contract/entry.js').Position | undefined>}
+   */
+  outcomeUnknown(tags) {
+    return this.process.invalidations.invalidate(tags, 'rollback');
   }
 }
 

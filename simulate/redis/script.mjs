@@ -77,7 +77,7 @@ export class Script {
     return this.epoch === '' || (this.owner !== 'none' && this.field('!inc') !== this.owner);
   }
 
-  /** @param {string} epoch */
+  /** @param {string} epoch @param {string} [owner] */
   begin(epoch, owner = this.owner) {
     this.epoch = epoch;
     this.seq += 1;
@@ -191,6 +191,11 @@ export class Script {
     return [...this.head(), code];
   }
 
+  /** The entry's own tags. */
+  own() {
+    return this.args.slice(10, 10 + Number(this.arg(10))).map(String);
+  }
+
   offer() {
     if (this.epoch !== this.arg(4)) return 'epoch';
     const asOf = Number(this.arg(5));
@@ -198,13 +203,12 @@ export class Script {
     /** @type {[tag: string, bound: number][]} */
     const bounds = [];
     for (let at = 11; at <= 11 + count; at += 1) bounds.push([this.arg(at), asOf]);
-    const own = bounds.slice(0, count).map(([tag]) => tag);
     for (let at = 12 + count; at < this.args.length; at += 2) bounds.push([this.arg(at), Number(this.arg(at + 1))]);
     const flux = this.anyInflux(bounds.map(([tag]) => tag));
     if (Number(this.arg(6)) < this.floor) return 'stale';
     if (bounds.some(([tag, bound]) => this.movedSince(tag, bound))) return 'stale';
-    if (flux) return this.offeredInFlux(own);
-    return this.keep(own);
+    if (flux) return this.offeredInFlux(this.own());
+    return this.keep(this.own());
   }
 
   /** @param {readonly string[]} _own */

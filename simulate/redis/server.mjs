@@ -19,7 +19,8 @@ export class RedisServer {
   /** By how much its clock is wrong, ms. */
   clockOffset = 0;
   replicationId = RedisServer.newReplicationId();
-  /** `role:master`; a replica of it knows the same keys a little later. */
+  /** Another one after every restart, and only then. */
+  scriptCache = RedisServer.newReplicationId();
 
   /** @param {string} name @param {() => number} clock milliseconds since the simulation began */
   constructor(name, clock) {

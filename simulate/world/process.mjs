@@ -10,6 +10,7 @@ import {
   TagTable,
   TieredStore,
 } from '../library.mjs';
+import { Script } from '../redis/script.mjs';
 import { WALL } from '../redis/server.mjs';
 import { textOf } from '../scheduler.mjs';
 import { Client, RedisLink } from './network.mjs';
@@ -54,7 +55,7 @@ export class SimProcess {
       after: (ms, task) => scheduler.after(this, ms, task, `${name} after ${ms} ms`),
       nextTurn: (task) => scheduler.add(turns, 'next turn', task),
     };
-    this.link = new RedisLink(scheduler, this, server, world.variant.script);
+    this.link = new RedisLink(scheduler, this, server, world.variant.script ?? Script);
     this.background = this.databaseLane(`background of ${name}`);
     this.#assemble();
   }
