@@ -3,7 +3,10 @@ import type { Request, RequestHandler } from 'express';
 import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
+import type { Invalidator } from './contract/invalidation.js';
+import { connectDurable, type DurableConnection } from './connect-durable.js';
 import { Cache } from './core/cache.js';
+import { lookAtHealth, type Health } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone, type Loader } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
@@ -14,11 +17,16 @@ import { EVERYTHING, isTag, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
 import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
+import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
-import type { ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
-import { parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
+import type { ConnectOptions, ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
+import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
+import type { DataSourceLike } from './typeorm/typeorm-like.js';
+
+/** For the clocks of several machines, and for the last look before the lease ended, ms. */
+const HOLD_MARGIN_MS = 250;
 
 export interface ReportCache {
   /**
@@ -29,13 +37,23 @@ export interface ReportCache {
   cache(type: string, options?: RouteOptions): RequestHandler;
 
   /**
-   * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
-   * @throws ERC_DATA_SOURCE, ERC_CASCADE
+   * Middleware for the whole application, in front of its routes: after a write the browser carries its position (cookie
+   * `report-position`, or the header `Report-Position`) for a moment, so that reports read under `lease` show it in
+   * whichever process answers. Not needed under `strict` and `barrier`.
    */
-  connect(dataSource: object): Promise<void>;
+  session(): RequestHandler;
 
-  /** Stops following it. */
-  disconnect(dataSource: object): void;
+  /**
+   * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
+   * @throws ERC_DATA_SOURCE, ERC_CASCADE, ERC_OPTION, ERC_OUTBOX
+   */
+  connect(dataSource: object, options?: ConnectOptions): Promise<void>;
+
+  /** Stops following it. What its open transactions have written is not invalidated any more. */
+  disconnect(dataSource: object): Promise<void>;
+
+  /** What is distrusted, pending or failing right now. Asks Redis; never rejects. */
+  health(): Promise<Health>;
 
   /**
    * Says what a change of a row invalidates, beside the tag of its table: kinds of tags with relation paths
@@ -89,12 +107,16 @@ export function createReportCache(options: ReportCacheOptions): ReportCache {
 export function compose(options: ReportCacheOptions, clock: Clock): ReportCache {
   const resolved = parseOptions(options);
   const emit = createEventLog(options.logger, options.onEvent);
+  let durable: { readonly dataSource: object; readonly connection: DurableConnection } | undefined;
+  let closed = false;
+  let maxTtlMs = 0;
   const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
   const invalidations = new Invalidations(
     store,
     shared?.marks,
     {
-      holdMs: () => resolved.holdMs,
+      // Later nobody can serve what it touches: no sweeper has vouched for it, and no lease has outlived that.
+      holdMs: () => (durable ? resolved.lambdaMs + resolved.leaseMs + HOLD_MARGIN_MS : resolved.holdMs),
       onError: resolved.onInvalidateError,
       marks: resolved.mark,
       markTtlMs: resolved.markTtlMs,
@@ -114,10 +136,24 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
-  const typeorm = new TypeormPlugin({ invalidator: invalidations, transactions: scopes, emit, clock });
+  const sessions = new Sessions({
+    leaseMs: resolved.leaseMs,
+    follow: (heard, task) => scopes.follow(heard, task),
+  });
+  const invalidator: Invalidator = {
+    async invalidate(tags, cause, committed) {
+      const position = await invalidations.invalidate(tags, cause, committed);
+      if (position) scopes.invalidated(position);
+      return position;
+    },
+    mark: (tags) => invalidations.mark(tags),
+    unmark: (mark) => invalidations.unmark(mark),
+  };
+  const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
   const types = new Set(resolved.types.keys());
 
   const follow = <P extends TypePolicy>(policy: P): P => {
+    maxTtlMs = Math.max(maxTtlMs, policy.ttlMs);
     if (policy.consistency === 'barrier') shared?.expectBarrier();
     return policy;
   };
@@ -148,15 +184,46 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           cacheName: resolved.cacheName,
           describe,
           varyKey: variantKey,
+          atLeast: (req: Request) => sessions.atLeast(req),
           targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
-          invalidate: async (tags, cause) => void (await invalidations.invalidate(tags, cause)),
+          invalidate: async (tags, cause) => void (await invalidator.invalidate(tags, cause)),
         },
       });
     },
 
-    connect: (dataSource) => typeorm.connect(dataSource),
+    session: () => (req, res, next) => sessions.handle(req, res, next),
 
-    disconnect: (dataSource) => typeorm.disconnect(dataSource),
+    async connect(dataSource, connectOptions = {}) {
+      checkConnectOptions(connectOptions);
+      await typeorm.connect(dataSource);
+      if (durable !== undefined) {
+        if (durable.dataSource === dataSource || connectOptions.durable !== true) return;
+        throw new ReportCacheError('ERC_OUTBOX', 'Another DataSource already holds the outbox of this cache.');
+      }
+      const { namespace, lambdaMs, leaseMs } = resolved;
+      const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit };
+      const connection = await connectDurable(dataSource as DataSourceLike, connectOptions, parts);
+      if (connection === undefined) return;
+      durable = { dataSource, connection };
+      typeorm.setDurable(dataSource, connection);
+    },
+
+    async disconnect(dataSource) {
+      typeorm.disconnect(dataSource);
+      if (durable?.dataSource !== dataSource) return;
+      const { connection } = durable;
+      durable = undefined;
+      await connection.close();
+    },
+
+    health: () =>
+      lookAtHealth({
+        store,
+        pending: invalidations.pending,
+        late: invalidations.late,
+        outbox: durable?.connection.sweeper,
+        closed,
+      }),
 
     cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E> | CascadeFunction<E>, options?: CascadeOptions) {
       if (typeof rule === 'function') typeorm.cascade(entity, rule, options);
@@ -199,27 +266,29 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
         throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
       }
-      await invalidations.invalidate(named, cause);
+      await invalidator.invalidate(named, cause);
     },
 
     async invalidatePattern(pattern) {
       const found = resolvePattern(pattern, types);
-      await invalidations.invalidate(found.tags, 'pattern');
+      await invalidator.invalidate(found.tags, 'pattern');
       return found;
     },
 
     async deleteReport(report) {
-      await invalidations.invalidate([tag('report', report)], 'delete');
+      await invalidator.invalidate([tag('report', report)], 'delete');
     },
 
     async clear() {
-      await invalidations.invalidate([EVERYTHING], 'clear');
+      await invalidator.invalidate([EVERYTHING], 'clear');
     },
 
     evict: () => store.evict(),
 
     async close() {
+      closed = true;
       cache.close();
+      await durable?.connection.close();
       invalidations.close();
       await store.close();
     },

@@ -64,6 +64,7 @@ export function assemble(options, makeStore) {
         cacheName: resolved.cacheName,
         describe: describeRoute(type, routeOptions, policy, options.identify),
         varyKey: variantKey,
+        atLeast: () => undefined,
         targetTags: () => [],
         invalidate: () => Promise.resolve(),
       };

@@ -39,6 +39,14 @@ export type DeclineReason =
   | 'unavailable'
   | 'error'; // the loader or handler failed
 
+/** Why a history in Redis had to begin anew under a new generation. */
+export type AdoptionReason =
+  | 'new' // it belongs to no generation: a new, restarted or promoted Redis
+  | 'restored' // the database has forgotten that generation: it was restored, or is another one
+  | 'incarnation' // the database was restarted or failed over, and may have lost commits that are cached
+  | 'sequence' // the history has lost its latest part
+  | 'silence'; // the history that the database follows has had no sweeper for long
+
 export type CacheEvent =
   | {
       readonly kind: 'hit';
@@ -112,6 +120,24 @@ export type CacheEvent =
   | { readonly kind: 'cascadeFailed'; readonly entity: string; readonly error: string }
   /** A statement that no entity event accounts for was answered with coarse tags. */
   | { readonly kind: 'rawWrite'; readonly tables: readonly string[] }
+  /** A sweep brought into force what writers had left in the outbox. */
+  | {
+      readonly kind: 'swept';
+      readonly rows: number;
+      /** Age of the oldest row, ms. */
+      readonly oldestMs: number;
+      readonly durationMs: number;
+    }
+  /** The database took this history in Redis for the true one; it begins empty. */
+  | { readonly kind: 'adopted'; readonly generation: number; readonly reason: AdoptionReason }
+  /** The database follows another history than the one in this Redis, from which nothing is served any more. Said once. */
+  | { readonly kind: 'fenced'; readonly generation: number }
+  /** Rows of the outbox that nobody can read: everything was invalidated, and they are kept to be looked at. */
+  | { readonly kind: 'setAside'; readonly ids: readonly string[] }
+  /** A sweep failed and is tried again; said when it begins, when it changes, and once a minute. */
+  | { readonly kind: 'sweepFailed'; readonly step: string; readonly error: string; readonly failures: number }
+  /** So many rows waited that one which means everything took their place. */
+  | { readonly kind: 'collapsed'; readonly rows: number }
   /** Something in the set-up that weakens the cache; said once. */
   | { readonly kind: 'advice'; readonly code: string; readonly message: string };
 

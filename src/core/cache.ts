@@ -59,9 +59,16 @@ export class Cache implements Reader {
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
     if (this.#closed) return this.#bypass(request, 'closed');
     if (this.#scopes.blocked) return this.#bypass(request, 'transaction');
-    const found = this.#store.lookup(request.key, request.consistency, request.atLeast);
+    const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
     if (found instanceof Promise) return found.then((later) => this.#decide(request, arrival, started, waits, later));
     return this.#decide(request, arrival, started, waits, found);
+  }
+
+  /** A report is not built from values that are older than what its own reader has been told of. */
+  #atLeast({ atLeast }: ReadRequest): Position | undefined {
+    const around = this.#scopes.computation?.position;
+    if (around === undefined || atLeast === undefined) return around ?? atLeast;
+    return around.epoch === atLeast.epoch && around.seq < atLeast.seq ? atLeast : around;
   }
 
   #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
@@ -156,6 +163,7 @@ export class Cache implements Reader {
     const place = flight?.departure ?? this.#flights.arrive();
     let settled = false;
     let lagging = false;
+    let replicaRead = false;
 
     const computation: Computation = {
       addTags: (more) => {
@@ -169,7 +177,11 @@ export class Cache implements Reader {
         for (const tag of dependency.tags) tags.add(tag);
         outer?.inherit(dependency);
       },
-      replayNeeded: position.lsn ?? '',
+      position,
+      get replayNeeded() {
+        replicaRead = true;
+        return position.lsn ?? '';
+      },
       readFromThePast: () => {
         lagging = true;
         outer?.readFromThePast();
@@ -234,7 +246,9 @@ export class Cache implements Reader {
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
-      else flight?.land(outcome === 'stored' ? { kind: 'stored', entry, offered } : { kind: 'unproved', entry });
+      else if (outcome === 'stored') flight?.land({ kind: 'stored', entry, offered });
+      // A replica shows what was there at the capture, not at the departure, which some have arrived in between.
+      else flight?.land(replicaRead ? { kind: 'abandoned' } : { kind: 'unproved', entry });
       return outcome;
     };
 

@@ -14,6 +14,8 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   stored: 'debug',
   invalidate: 'info',
   rawWrite: 'info',
+  swept: 'info',
+  adopted: 'info',
   distrust: 'info',
   leaseAwaited: 'info',
   markFailed: 'warn',
@@ -24,6 +26,10 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   invalidateFailed: 'warn',
   layerFailed: 'warn',
   cascadeFailed: 'warn',
+  fenced: 'warn',
+  setAside: 'warn',
+  sweepFailed: 'warn',
+  collapsed: 'warn',
   advice: 'warn',
 };
 

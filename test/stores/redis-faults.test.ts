@@ -65,6 +65,21 @@ describe('FAULT 14 a Redis that is full and evicts nothing', () => {
   });
 });
 
+describe('FAULT 12 a Redis that evicts', () => {
+  it.each([
+    ['the tag table', 't'],
+    ['the marks, also while there are none', 'x'],
+  ])('%s: cold, and what was being computed is not stored', async (_name, lost) => {
+    const { client, store } = await connect(await server());
+    await fill(store);
+    const before = await store.position();
+    await client.del(`{n}:${lost}`);
+    expect(await store.lookup('k')).toMatchObject({ outcome: 'miss', reason: 'epoch' });
+    expect(await store.put('k', makeEntry(before, clock.now()))).toBe('epoch');
+    expect((await store.position()).epoch).not.toBe(before.epoch);
+  });
+});
+
 describe('a Redis whose data is older than an acknowledged invalidation', () => {
   it('FAULT 16 restarted from a snapshot of before it: cold', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'redis-'));
