@@ -26,8 +26,9 @@ export class Oracle {
   /** By server and epoch: versions that are in force there. @type {Map<string, Map<string, number>>} */
   #inForce = new Map();
 
-  /** @param {readonly string[]} rows @param {Settings} settings @param {() => number} clock */
-  constructor(rows, settings, clock) {
+  /** @param {readonly string[]} rows @param {Settings} settings @param {() => number} clock @param {(what: string) => void} count */
+  constructor(rows, settings, clock, count) {
+    this.count = count;
     this.settings = settings;
     this.clock = clock;
     this.#writes = new Map(rows.map((row) => [row, []]));
@@ -92,14 +93,15 @@ export class Oracle {
       if (version > (required.get(row)?.version ?? 0)) required.set(row, { version, invariant });
     };
     for (const [row, writes] of this.#writes) {
-      for (const { version, marked, committedAt, ackedAt } of writes) {
-        if (this.settings.inversions && marked) require(row, version, 'I3');
-        if (committedAt + committed < now) require(row, version, 'I4');
+      for (const { version, committedAt, ackedAt } of writes) {
         if (answered === 0 ? ackedAt <= now : ackedAt + answered < now) require(row, version, 'I1');
+        if (committedAt + committed < now) require(row, version, 'I4');
       }
+      if (this.settings.inversions) for (const { version, marked } of writes) if (marked) require(row, version, 'I3');
       if (this.settings.inversions) require(row, this.#seen.get(row) ?? 0, 'I2');
       if (!this.split) require(row, own[row] ?? 0, 'token');
     }
+    for (const { invariant } of required.values()) this.count(`asked ${invariant}`);
     return { now, required, committed };
   }
 

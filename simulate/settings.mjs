@@ -66,7 +66,15 @@ const ONLY_DURABLE = [
 ];
 
 /** Where a mark can lose its protection, a window is documented. */
-const WITH_MARKS = ['lose pushes', 'shuffle pushes', 'drop subscriber', 'evict an entry', 'pause a process', 'crash a process', 'roll back'];
+const WITH_MARKS = [
+  'lose pushes',
+  'shuffle pushes',
+  'drop subscriber',
+  'evict an entry',
+  'pause a process',
+  'crash a process',
+  'roll back',
+];
 
 /** @param {Partial<Settings>} own @returns {Settings} */
 const level = (own) => ({

@@ -51,7 +51,7 @@ export class World {
     const { random } = this;
     this.scheduler = new Scheduler(random, random.pick([0.001, 0.005, 0.03]), random.pick([1, 1, 4, 12]), trace);
     const clock = () => this.scheduler.now;
-    this.oracle = new Oracle(ROWS, this.settings, clock);
+    this.oracle = new Oracle(ROWS, this.settings, clock, (what) => this.count(what));
     this.database = new Database(ROWS, clock);
     // A replica shows a commit later than the primary, whatever the cache does.
     this.replicas = random.chance(0.2) && !this.settings.inversions;
@@ -165,7 +165,8 @@ export class World {
     const history = `${server.name} ${script.epoch}`;
     if (name === 'bump') {
       const tags = script.args.slice(7).map(String);
-      for (const row of ROWS) if (tags.includes(`row:${row}`) || tags.includes('*')) 
+      for (const row of ROWS)
+        if (tags.includes(`row:${row}`) || tags.includes('*'))
           this.oracle.inForce(history, row, this.replicas ? script.lsn : undefined);
     } else if (name === 'mark') {
       this.marks.set(script.arg(4), this.scheduler.now + Number(script.arg(5)));
@@ -235,8 +236,11 @@ export class World {
   #write(place) {
     const { random } = this;
     const writing = new (this.variant.writing ?? Writing)(this, place);
-    const does = (/** @type {string} */ fault, /** @type {number} */ chance) =>
-      this.faults.includes(fault) && random.chance(chance);
+    const does = (/** @type {string} */ fault, /** @type {number} */ chance) => {
+      const happens = this.faults.includes(fault) && random.chance(chance);
+      if (happens) this.count(`fault ${fault}`);
+      return happens;
+    };
     return writing.write(random.pick([['r1'], ['r1'], ['r2'], ROWS]), {
       rollsBack: does('roll back', 0.3),
       losesReply: does('lose the commit reply', 0.3),
@@ -255,7 +259,11 @@ export class World {
       if (this.leapChance > 0 && random.chance(this.leapChance)) this.someTimePasses();
       if (random.chance(0.02)) this.save();
       if (this.replicas && random.chance(0.1)) this.database.replay(random.between(1, 2));
-      if (!scheduler.step()) break;
+      // What is left waits for a fault to end.
+      if (!scheduler.step()) {
+        if (this.#ends.length === 0) break;
+        this.#endFault();
+      }
       await settled();
     }
     giveUpContexts();

@@ -35,13 +35,19 @@ export const SUBJECTS = [
   ...BROKEN.map((variant) => {
     const level = LEVELS[variant.level];
     if (level === undefined) throw new Error(`No level ${variant.level}`);
-    return { name: variant.name, settings: { ...level, faults: variant.only, focused: true, longest: level.durable ? 14 : 8 }, variant, broken: true };
+    return {
+      name: variant.name,
+      settings: { ...level, faults: variant.only, focused: true, longest: level.durable ? 14 : 8 },
+      variant,
+      broken: true,
+    };
   }),
 ];
 
 /** @param {string} name */
 export function subjectNamed(name) {
   const subject = SUBJECTS.find((one) => one.name === name);
-  if (subject === undefined) throw new Error(`There is no "${name}"; there are: ${SUBJECTS.map((one) => one.name).join(', ')}.`);
+  if (subject === undefined)
+    throw new Error(`There is no "${name}"; there are: ${SUBJECTS.map((one) => one.name).join(', ')}.`);
   return subject;
 }

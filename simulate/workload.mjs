@@ -141,8 +141,11 @@ export class Reading {
   /** @param {string} row */
   async readFromReplica(row) {
     const { scopes } = this.process;
-    const { lsn, version } = await this.process.ask(this.place.lane, `read ${row} from the replica`, (database, answer) =>
-      answer({ lsn: lsnText(database.replica.lsn), version: database.replica.rows.get(row) ?? 0 }),
+    const { lsn, version } = await this.process.ask(
+      this.place.lane,
+      `read ${row} from the replica`,
+      (database, answer) =>
+        answer({ lsn: lsnText(database.replica.lsn), version: database.replica.rows.get(row) ?? 0 }),
     );
     if (this.isCurrent(lsn, scopes.replayNeeded)) return version;
     this.past = true;
@@ -245,7 +248,9 @@ export class Writing {
 
   /** @returns {Promise<string>} */
   lsnAfterCommit() {
-    return this.process.ask(this.place.lane, 'WAL position', (database, answer) => answer(lsnText(database.committed.lsn)));
+    return this.process.ask(this.place.lane, 'WAL position', (database, answer) =>
+      answer(lsnText(database.committed.lsn)),
+    );
   }
 
   /**

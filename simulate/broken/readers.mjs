@@ -49,12 +49,16 @@ class ReleaseWhenLoaded extends Cache {
   }
 }
 
-/** What is mixed in gives its tags, and not since when it holds. */
+/** What is mixed in gives its tags, and not since when it holds; nor is it asked to be as young as what it goes into. */
 class TagsWithoutAge extends Scopes {
-  /** @override */
+  /** @override @returns {Scopes['computation']} */
   get computation() {
     const outer = super.computation;
-    return outer && { ...outer, inherit: (/** @type {{ tags: readonly string[] }} */ { tags }) => outer.addTags(tags) };
+    if (outer === undefined) return undefined;
+    return Object.create(outer, {
+      position: { value: undefined },
+      inherit: { value: (/** @type {{ tags: readonly string[] }} */ { tags }) => outer.addTags(tags) },
+    });
   }
 }
 

@@ -67,9 +67,9 @@ class StoreDuringFlux extends Script {
 }
 
 class MarkJustDisappears extends Script {
-  /** @override @param {string} tag @param {string} id */
-  expire(tag, id) {
-    this.drop(tag, id);
+  /** @override @param {string} id */
+  expire(id) {
+    this.unmark(id);
   }
 }
 
@@ -127,7 +127,12 @@ export const BROKEN_SCRIPTS = [
   { name: 'epoch is only a key', level: 'strict', script: EpochIsAKey, only: ['restart Redis from a snapshot'] },
   { name: 'script cache as detector', level: 'strict', script: ScriptCacheAsDetector, only: ['promote and come back'] },
   { name: 'store during flux', level: 'strict+mark', script: StoreDuringFlux, only: [] },
-  { name: 'mark just disappears', level: 'strict+mark', script: MarkJustDisappears, only: ['pause a process', 'crash a process'] },
+  {
+    name: 'mark just disappears',
+    level: 'strict+mark',
+    script: MarkJustDisappears,
+    only: ['pause a process', 'crash a process'],
+  },
   { name: 'memory not told of marks', level: 'strict+mark', script: MarkNotTold, only: [] },
   { name: 'served unadopted', level: 'strict+durable', script: ServedUnadopted, only: ['split', 'stop the sweepers'] },
   { name: 'adopt without a cold epoch', level: 'strict+durable', script: AdoptWarm, only: ['fail the database over'] },

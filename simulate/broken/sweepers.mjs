@@ -11,9 +11,9 @@ const stampedAfterTheScan = (history) => ({
   adopt: (...args) => history.adopt(...args),
   invalidate: (...args) => history.invalidate(...args),
   prune: (upTo) => history.prune(upTo),
-  async keepAlive(epoch, _at, lambdaMs) {
+  async keepAlive(position, _at, lambdaMs) {
     const { now } = await history.observe();
-    return history.keepAlive(epoch, now, lambdaMs);
+    return history.keepAlive(position, now, lambdaMs);
   },
 });
 
@@ -42,7 +42,9 @@ class SkipLocked extends SimOutboxDatabase {
   /** @override @param {readonly OutboxRecord[]} outbox @param {number} limit */
   select(outbox, limit) {
     const { locks } = this.process.world;
-    const free = super.select(outbox, limit).filter(({ id }) => (locks.get(id)?.dead ?? true) || locks.get(id) === this.process);
+    const free = super
+      .select(outbox, limit)
+      .filter(({ id }) => (locks.get(id)?.dead ?? true) || locks.get(id) === this.process);
     for (const { id } of free) locks.set(id, this.process);
     return free;
   }
@@ -54,7 +56,10 @@ class WithoutFence extends SimOutboxDatabase {
   async scan(limit) {
     const scan = await super.scan(limit);
     const { position, generation = 1 } = await this.process.redis.history.observe();
-    return { ...scan, state: { ...scan.state, epoch: position.epoch, generation, seq: 0, incarnation: scan.incarnation } };
+    return {
+      ...scan,
+      state: { ...scan.state, epoch: position.epoch, generation, seq: 0, incarnation: scan.incarnation },
+    };
   }
 
   /** @override @param {readonly string[]} ids */

@@ -49,6 +49,11 @@ class NobodyAwaited extends GuardedStore {
 export const BROKEN_WRITERS = [
   { name: 'bump before commit only', level: 'strict', writing: BumpBeforeCommit, only: [] },
   { name: 'answer before bump', level: 'strict', writing: AnswerBeforeBump, only: [] },
-  { name: 'unknown commit is rolled back', level: 'strict', writing: UnknownIsRolledBack, only: ['lose the commit reply'] },
+  {
+    name: 'unknown commit is rolled back',
+    level: 'strict',
+    writing: UnknownIsRolledBack,
+    only: ['lose the commit reply'],
+  },
   { name: 'barrier that does not wait', level: 'barrier', parts: { GuardedStore: NobodyAwaited }, only: [] },
 ];

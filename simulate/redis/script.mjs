@@ -25,6 +25,8 @@ export class Script {
   epoch = '';
   seq = 0;
   floor = 0;
+  /** There are marks, as the table knows. */
+  marked = false;
 
   /** @param {RedisServer} server @param {readonly string[]} keys @param {readonly Argument[]} args */
   constructor(server, keys, args) {
@@ -63,6 +65,13 @@ export class Script {
     if (this.isForeign()) this.begin(this.arg(1));
   }
 
+  /** What every script does that looks at marks: those that were evicted must not just disappear. */
+  lookForMarks() {
+    if (!this.marked || this.server.hash(this.x) !== undefined) return;
+    this.forgetMarks();
+    this.invalidate(['*']);
+  }
+
   readTable() {
     this.epoch = this.field('!ep') ?? '';
     this.seq = Number(this.field('!seq') ?? 0);
@@ -71,6 +80,7 @@ export class Script {
     this.live = live === undefined ? undefined : Number(live);
     this.lambda = Number(this.field('!lambda') ?? 0);
     this.lsn = this.field('!lsn') ?? '';
+    this.marked = this.field('!marks') !== undefined;
   }
 
   isForeign() {
@@ -85,6 +95,7 @@ export class Script {
     this.live = undefined;
     this.lambda = 0;
     this.lsn = '';
+    this.marked = false;
     this.server.unlink(this.t, this.x);
     this.set(['!ep', epoch], ['!inc', owner], ['!seq', this.seq], ['!floor', this.floor], ['!born', this.now]);
     this.publish(`${epoch} ${this.seq}`);
@@ -114,43 +125,52 @@ export class Script {
     return value === undefined ? undefined : String(value);
   }
 
-  /** @param {string} tag @param {string} id */
-  drop(tag, id) {
-    const left = pairs(this.marks(tag) ?? '').filter(([one]) => one !== id);
-    if (left.length > 0) this.server.hset(this.x, [[tag, left.flat().join(' ')]]);
-    else this.server.hdel(this.x, tag);
+  forgetMarks() {
+    this.marked = false;
+    this.server.hdel(this.t, '!marks');
   }
 
-  /** @param {string} id */
+  /** @param {string} id @returns {string[] | undefined} its tags, if it was there */
   unmark(id) {
-    const marked = this.marks(`!${id}`);
-    if (marked === undefined) return;
+    const record = this.marked ? this.marks(`!${id}`) : undefined;
+    if (record === undefined) return undefined;
     this.server.hdel(this.x, `!${id}`);
-    for (const tag of words(marked).slice(1)) this.drop(tag, id);
-  }
-
-  /** @param {string} tag @param {string} id */
-  expire(tag, id) {
-    this.drop(tag, id);
-    this.nextSeq();
-    if (tag === '*') this.set(['!floor', (this.floor = this.seq)]);
-    else this.set([`:${tag}`, this.seq]);
-    this.publish(`${this.epoch} ${this.seq} ${tag}`);
-  }
-
-  /** @param {string} tag */
-  influx(tag) {
-    let open = false;
-    for (const [id, due] of pairs(this.marks(tag) ?? '')) {
-      if (due > this.now) open = true;
-      else this.expire(tag, id);
+    const tags = words(record).slice(1);
+    for (const tag of tags) {
+      const left = pairs(this.marks(tag) ?? '').filter(([one]) => one !== id);
+      if (left.length > 0) this.server.hset(this.x, [[tag, left.flat().join(' ')]]);
+      else this.server.hdel(this.x, tag);
     }
-    return open;
+    if (this.server.hash(this.x) === undefined) this.forgetMarks();
+    return tags;
   }
 
-  /** Every one is looked at, because expired marks among them must be turned into invalidations. @param {readonly string[]} tags */
-  anyInflux(tags) {
-    return ['*', ...tags].map((tag) => this.influx(tag)).includes(true);
+  /** @param {readonly string[]} tags */
+  invalidate(tags) {
+    this.nextSeq();
+    for (const tag of tags) {
+      if (tag === '*') this.set(['!floor', (this.floor = this.seq)]);
+      else this.set([`:${tag}`, this.seq]);
+    }
+    this.publish(`${this.epoch} ${this.seq} ${tags.join(' ')}`);
+  }
+
+  /** A mark past its deadline: its writer may have committed. @param {string} id */
+  expire(id) {
+    const tags = this.unmark(id);
+    if (tags !== undefined) this.invalidate(tags);
+  }
+
+  /** @param {readonly string[]} tags */
+  influx(tags) {
+    if (!this.marked) return false;
+    let open = false;
+    for (const marks of tags.map((tag) => this.marks(tag) ?? ''))
+      for (const [id, due] of pairs(marks)) {
+        if (due > this.now) open = true;
+        else this.expire(id);
+      }
+    return open;
   }
 
   /** @param {string} tag @param {number} asOf */
@@ -162,6 +182,7 @@ export class Script {
 
   /** @returns {Reply} */
   check() {
+    this.lookForMarks();
     const codes = this.keys.slice(2).map((key, at) => this.judge(key, this.arg(4 + at)));
     return [...this.head(), ...codes];
   }
@@ -172,7 +193,7 @@ export class Script {
     if (guard === undefined) return 'absent';
     const [epoch = '', asOf = '', ...own] = words(String(guard));
     const tags = [keyTag, ...own];
-    const flux = this.anyInflux(tags);
+    const flux = this.influx(['*', ...tags]);
     const code = this.validity(epoch, Number(asOf), tags);
     if (code !== 'hit') this.server.unlink(key);
     return code === 'hit' && flux ? 'flux' : code;
@@ -187,6 +208,7 @@ export class Script {
 
   /** @returns {Reply} */
   put() {
+    this.lookForMarks();
     const code = this.offer();
     return [...this.head(), code];
   }
@@ -204,7 +226,8 @@ export class Script {
     const bounds = [];
     for (let at = 11; at <= 11 + count; at += 1) bounds.push([this.arg(at), asOf]);
     for (let at = 12 + count; at < this.args.length; at += 2) bounds.push([this.arg(at), Number(this.arg(at + 1))]);
-    const flux = this.anyInflux(bounds.map(([tag]) => tag));
+    const everything = this.influx(['*']);
+    const flux = this.influx(bounds.map(([tag]) => tag)) || everything;
     if (Number(this.arg(6)) < this.floor) return 'stale';
     if (bounds.some(([tag, bound]) => this.movedSince(tag, bound))) return 'stale';
     if (flux) return this.offeredInFlux(this.own());
@@ -231,9 +254,11 @@ export class Script {
 
   /** @returns {Reply} */
   bump() {
+    this.lookForMarks();
     if (this.arg(5) !== '') this.unmark(this.arg(5));
     this.nextSeq();
     if (this.arg(6) > this.lsn) this.set(['!lsn', (this.lsn = this.arg(6))]);
+    else if (this.arg(6) === '' && this.lsn !== '') this.forgetLsn();
     const tags = this.args.slice(7).map(String);
     for (const tag of tags) if (tag !== '*') this.set([`:${tag}`, this.seq]);
     const leases = this.field('!leases');
@@ -246,8 +271,10 @@ export class Script {
       this.floor = this.seq;
       this.server.unlink(this.t);
       this.set(['!ep', this.epoch], ['!inc', owner], ['!seq', this.seq], ['!floor', this.floor]);
-      this.set(['!born', born ?? this.now], ['!lsn', this.lsn]);
+      this.set(['!born', born ?? this.now]);
+      if (this.lsn !== '') this.set(['!lsn', this.lsn]);
       if (this.live !== undefined) this.set(['!live', this.live], ['!lambda', this.lambda]);
+      if (this.marked) this.set(['!marks', 1]);
       if (leases !== undefined) this.set(['!leases', leases]);
       if (generation !== undefined) this.set(['!gen', generation]);
       told = '*';
@@ -257,6 +284,11 @@ export class Script {
     return [...this.head(), this.now - Number(born ?? 0), awaited.join(' ')];
   }
 
+  forgetLsn() {
+    this.lsn = '';
+    this.server.hdel(this.t, '!lsn');
+  }
+
   /** @param {string} leases */
   awaited(leases) {
     return pairs(leases).flatMap(([name, due]) => (name !== this.arg(7) && due > this.now ? [name] : []));
@@ -264,8 +296,11 @@ export class Script {
 
   /** @returns {Reply} */
   mark() {
+    this.lookForMarks();
     const tags = this.args.slice(5).map(String);
-    for (const tag of tags) this.influx(tag);
+    // A few of them, taken by chance; few enough here to be all.
+    if (this.marked) this.influx([...(this.server.hash(this.x)?.keys() ?? [])]);
+    this.influx(tags);
     this.nextSeq();
     const due = this.now + Number(this.arg(5));
     for (const tag of tags) {
@@ -273,12 +308,14 @@ export class Script {
       this.server.hset(this.x, [[tag, `${others === undefined ? '' : `${others} `}${this.arg(4)} ${due}`]]);
     }
     this.server.hset(this.x, [[`!${this.arg(4)}`, `${due} ${tags.join(' ')}`]]);
+    this.set(['!marks', 1]);
     this.publish(`${this.epoch} ${this.seq} ${tags.join(' ')}`);
     return this.head();
   }
 
   /** @returns {Reply} */
   clear() {
+    this.lookForMarks();
     this.unmark(this.arg(4));
     return this.head();
   }
@@ -290,6 +327,11 @@ export class Script {
       const others = pairs(this.field('!leases') ?? '').filter(([one, due]) => one !== name && due > this.now);
       this.set(['!leases', [[name, this.now + Number(this.arg(5))], ...others].flat().join(' ')]);
     }
+    return this.head();
+  }
+
+  /** @returns {Reply} */
+  observe() {
     return [...this.head(), this.now, this.field('!gen') ?? ''];
   }
 
@@ -306,6 +348,7 @@ export class Script {
       this.live = at;
       this.lambda = Number(this.arg(6));
       this.set(['!live', at], ['!lambda', this.lambda]);
+      if (this.seq === Number(this.arg(7)) && this.arg(8) > this.lsn) this.set(['!lsn', (this.lsn = this.arg(8))]);
       moved = 'live';
     }
     return [...this.head(), moved];
@@ -324,7 +367,7 @@ export class Script {
 
   /** @returns {Reply} */
   prune() {
-    const upTo = Number(this.arg(5));
+    const upTo = Math.min(Number(this.arg(5)), this.seq);
     if (upTo > this.floor) this.set(['!floor', (this.floor = upTo)]);
     for (const [field, seq] of [...(this.server.hash(this.t) ?? [])])
       if (field.startsWith(':') && Number(seq) <= upTo) this.server.hdel(this.t, field);
@@ -340,6 +383,7 @@ const BY_SHA = new Map([
   [SCRIPTS.mark.sha, (script) => script.mark()],
   [SCRIPTS.clear.sha, (script) => script.clear()],
   [SCRIPTS.index.sha, (script) => script.index()],
+  [SCRIPTS.observe.sha, (script) => script.observe()],
   [SCRIPTS.live.sha, (script) => script.moveWatermark()],
   [SCRIPTS.adopt.sha, (script) => script.adopt()],
   [SCRIPTS.prune.sha, (script) => script.prune()],
@@ -366,9 +410,12 @@ export function execute(server, scriptClass, command, args, observe) {
       const [text, count, ...rest] = args;
       const sha = command === 'evalsha' ? String(text) : SHA_BY_LUA.get(String(text));
       const body = BY_SHA.get(sha ?? '');
-      if (sha === undefined || body === undefined) throw new Error(`No port of the script ${String(text).slice(0, 60)}`);
+      if (sha === undefined || body === undefined)
+        throw new Error(`No port of the script ${String(text).slice(0, 60)}`);
       if (command === 'eval') server.loaded.add(sha);
       else if (!server.loaded.has(sha)) return new Error('NOSCRIPT No matching script. Please use EVAL.');
+      if (server.refusesInfo && String(rest[Number(count) + 2]) === 'info')
+        return new Error('NOINFO this user may not run INFO');
       const script = new scriptClass(server, rest.slice(0, Number(count)).map(String), rest.slice(Number(count)));
       script.guard();
       const reply = body(script);

@@ -16,6 +16,8 @@ export class RedisServer {
   subscriptions = new Set();
   /** Hashes of the scripts that need not be sent again. */
   loaded = new Set();
+  /** Its users may not run INFO. */
+  refusesInfo = false;
   /** By how much its clock is wrong, ms. */
   clockOffset = 0;
   replicationId = RedisServer.newReplicationId();
@@ -82,7 +84,9 @@ export class RedisServer {
 
   /** What a snapshot on disk, or a replica, would hold. */
   copy() {
-    return new Map([...this.#keys].map(([key, slot]) => [key, { hash: new Map(slot.hash), expiresAt: slot.expiresAt }]));
+    return new Map(
+      [...this.#keys].map(([key, slot]) => [key, { hash: new Map(slot.hash), expiresAt: slot.expiresAt }]),
+    );
   }
 
   /** Begins anew with what such a copy holds. @param {Map<string, Slot>} keys */

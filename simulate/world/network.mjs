@@ -15,6 +15,8 @@ export class RedisLink {
   server;
   /** @type {Subscriber[]} */
   subscribers = [];
+  /** @type {Client | undefined} */
+  client;
 
   /**
    * @param {Scheduler} scheduler
@@ -59,18 +61,22 @@ export class RedisLink {
 
   /** @param {Lane} lane @param {readonly Command[]} batch */
   #request(lane, batch) {
-    this.scheduler.add(lane, () => batch.map(label).join(', '), () => {
-      const { server } = this;
-      const results = batch.map(({ command, args }) =>
-        execute(server, this.scriptClass, command, args, (name, script, reply) =>
-          this.process.world.executed(server, name, script, reply),
-        ),
-      );
-      const text = () => results.map(show).join(' | ');
-      this.scheduler.trace?.(`              ${server.name} answers ${text()}`);
-      if (lane === this.ghosts) return;
-      this.scheduler.add(this.replies, text, () => this.#settle(batch, results));
-    });
+    this.scheduler.add(
+      lane,
+      () => batch.map(label).join(', '),
+      () => {
+        const { server } = this;
+        const results = batch.map(({ command, args }) =>
+          execute(server, this.scriptClass, command, args, (name, script, reply) =>
+            this.process.world.executed(server, name, script, reply),
+          ),
+        );
+        const text = () => results.map(show).join(' | ');
+        this.scheduler.trace?.(`              ${server.name} answers ${text()}`);
+        if (lane === this.ghosts) return;
+        this.scheduler.add(this.replies, text, () => this.#settle(batch, results));
+      },
+    );
   }
 
   /** @param {readonly Command[]} batch @param {readonly unknown[]} results */
@@ -87,10 +93,11 @@ export class RedisLink {
     this.replies.waiting = [];
     const lost = [...this.open];
     this.open.clear();
-    if (lost.length > 0)
-      this.scheduler.add(this.replies, 'connection lost', () => {
-        for (const command of lost) command.settle(new Error(LOST));
-      });
+    // In this order: whoever is answered over the next connection has heard of the end of this one.
+    this.scheduler.add(this.replies, 'connection lost', () => {
+      this.client?.closed();
+      for (const command of lost) command.settle(new Error(LOST));
+    });
     for (const subscriber of this.subscribers) subscriber.drop();
   }
 
@@ -129,10 +136,23 @@ function show(result) {
 export class Client {
   status = 'ready';
   options = {};
+  /** @type {(() => void)[]} */
+  #onClose = [];
 
   /** @param {RedisLink} link */
   constructor(link) {
     this.link = link;
+    link.client = this;
+  }
+
+  /** @param {'close'} _event @param {() => void} listener */
+  on(_event, listener) {
+    this.#onClose.push(listener);
+    return this;
+  }
+
+  closed() {
+    for (const listener of this.#onClose) listener();
   }
 
   /** @param {string} command @param {Argument[]} args */

@@ -69,12 +69,14 @@ export class SimProcess {
       new Client(this.link),
       { namespace: 'ns', version: '1', maxTags: settings.mostTagsInRedis },
       clock,
+      emit,
     );
     const guarded = new parts.GuardedStore(inRedis, settings.deadlineMs, clock, emit);
     const memory = new parts.MemoryStore(new parts.TagTable('', MOST_TAGS), MEMORY, clock);
     const { leaseMs, overdueMs } = settings;
     const tiered = new parts.TieredStore(memory, guarded, { leaseMs, overdueMs }, clock, emit);
     tiered.follow(inRedis);
+    if (settings.consistency.includes('barrier')) tiered.expectBarrier();
     if (settings.durable) inRedis.requireWatermark(settings.lambdaMs);
     this.redis = inRedis;
     this.store = tiered;
@@ -109,7 +111,7 @@ export class SimProcess {
     const { variant, random } = this.world;
     const lane = this.databaseLane(`sweeper of ${this.name}`);
     const database = new (variant.outboxDatabase ?? SimOutboxDatabase)(this, lane);
-    const { history } = this.redis;
+    const history = this.redis.history.through(this.store);
     this.sweeper = new Sweeper({
       history: variant.history?.(history) ?? history,
       database,
