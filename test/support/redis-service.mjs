@@ -157,7 +157,7 @@ export async function startRedis({ binary, port, args = [] } = {}) {
   const server = await startServer(path, [...base, ...args], { env });
   const url = `redis://127.0.0.1:${chosen}`;
   await untilReady(server, () => ping(url), 'redis-server');
-  return { url, port: chosen, stop: server.stop, kill: server.kill };
+  return { url, port: chosen, pid: server.pid, stop: server.stop, kill: server.kill };
 }
 
 /** @returns {Promise<Service>} */
