@@ -1,30 +1,24 @@
 // The composition root: options become stores, the core, and the object that applications hold.
-import { randomBytes } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
+import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
-import type { EventSink } from './contract/events.js';
-import type { Store } from './contract/store.js';
+import type { Invalidator } from './contract/invalidation.js';
 import { Cache } from './core/cache.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone, type Loader } from './core/get-or-load.js';
-import { GuardedStore } from './core/guarded-store.js';
 import { Invalidations } from './core/invalidations.js';
 import { Scopes } from './core/scope.js';
-import { TieredStore } from './core/tiered-store.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
 import { EVERYTHING, isTag, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
 import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
+import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
 import type { ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
-import { parseOptions, parsePolicy, parseRoute, type ResolvedOptions, type TypePolicy } from './options/parse.js';
-import { MemoryStore } from './stores/memory/memory-store.js';
-import { TagTable } from './stores/memory/tag-table.js';
-import type { RedisLike } from './contract/redis-like.js';
-import { RedisStore } from './stores/redis/redis-store.js';
+import { parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
 
@@ -35,6 +29,13 @@ export interface ReportCache {
    * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER
    */
   cache(type: string, options?: RouteOptions): RequestHandler;
+
+  /**
+   * Middleware for the whole application, in front of its routes: after a write the browser carries its position (cookie
+   * `report-position`, or the header `Report-Position`) for a moment, so that reports read under `lease` show it in
+   * whichever process answers. Not needed under `strict` and `barrier`.
+   */
+  session(): RequestHandler;
 
   /**
    * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
@@ -97,11 +98,19 @@ export function createReportCache(options: ReportCacheOptions): ReportCache {
 export function compose(options: ReportCacheOptions, clock: Clock): ReportCache {
   const resolved = parseOptions(options);
   const emit = createEventLog(options.logger, options.onEvent);
-  const store =
-    options.redis === undefined ? memoryAlone(resolved, clock) : overRedis(options.redis, resolved, clock, emit);
+  const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
   const invalidations = new Invalidations(
     store,
-    { holdMs: resolved.holdMs, maxTagsPerKind: BOUNDS.tagsPerKind, maxPending: BOUNDS.pendingTags },
+    shared?.marks,
+    {
+      holdMs: () => resolved.holdMs,
+      onError: resolved.onInvalidateError,
+      marks: resolved.mark,
+      markTtlMs: resolved.markTtlMs,
+      onMarkError: resolved.onMarkError,
+      maxTagsPerKind: BOUNDS.tagsPerKind,
+      maxPending: BOUNDS.pendingTags,
+    },
     clock,
     emit,
   );
@@ -114,8 +123,27 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
-  const typeorm = new TypeormPlugin({ invalidator: invalidations, transactions: scopes, emit, clock });
+  const sessions = new Sessions({
+    leaseMs: resolved.leaseMs,
+    follow: (heard, task) => scopes.follow(heard, task),
+  });
+  const invalidator: Invalidator = {
+    async invalidate(tags, cause, committed) {
+      const position = await invalidations.invalidate(tags, cause, committed);
+      if (position) scopes.invalidated(position);
+      return position;
+    },
+    mark: (tags) => invalidations.mark(tags),
+    unmark: (mark) => invalidations.unmark(mark),
+  };
+  const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
   const types = new Set(resolved.types.keys());
+
+  const follow = <P extends TypePolicy>(policy: P): P => {
+    if (policy.consistency === 'barrier') shared?.expectBarrier();
+    return policy;
+  };
+  for (const policy of resolved.types.values()) follow(policy);
 
   const policyOf = (type: string): TypePolicy => {
     const policy = resolved.types.get(type);
@@ -129,7 +157,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
   return {
     cache(type, routeOptions = {}) {
-      const policy = parseRoute(routeOptions, policyOf(type));
+      const policy = follow(parseRoute(routeOptions, policyOf(type)));
       const describe = describeRoute(type, routeOptions, policy, options.identify);
       return createMiddleware({
         reader: cache,
@@ -142,11 +170,14 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           cacheName: resolved.cacheName,
           describe,
           varyKey: variantKey,
+          atLeast: (req: Request) => sessions.atLeast(req),
           targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
-          invalidate: (tags, cause) => invalidations.invalidate(tags, cause),
+          invalidate: async (tags, cause) => void (await invalidator.invalidate(tags, cause)),
         },
       });
     },
+
+    session: () => (req, res, next) => sessions.handle(req, res, next),
 
     connect: (dataSource) => typeorm.connect(dataSource),
 
@@ -158,7 +189,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     },
 
     async getOrLoad(request, loader) {
-      const policy = parsePolicy(pick(request), policyOf(request.type), 'getOrLoad()');
+      const policy = follow(parsePolicy(pick(request), policyOf(request.type), 'getOrLoad()'));
       const share = request.share ?? 'user';
       const identity = identitySegment(request.identity, share);
       const { type, report, filters = {}, tables = [] } = request;
@@ -193,18 +224,22 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
         throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
       }
-      await invalidations.invalidate(named, cause);
+      await invalidator.invalidate(named, cause);
     },
 
     async invalidatePattern(pattern) {
       const found = resolvePattern(pattern, types);
-      await invalidations.invalidate(found.tags, 'pattern');
+      await invalidator.invalidate(found.tags, 'pattern');
       return found;
     },
 
-    deleteReport: (report) => invalidations.invalidate([tag('report', report)], 'delete'),
+    async deleteReport(report) {
+      await invalidator.invalidate([tag('report', report)], 'delete');
+    },
 
-    clear: () => invalidations.invalidate([EVERYTHING], 'clear'),
+    async clear() {
+      await invalidator.invalidate([EVERYTHING], 'clear');
+    },
 
     evict: () => store.evict(),
 
@@ -218,33 +253,4 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
 function pick({ ttl, consistency }: ValueRequest) {
   return { ...(ttl === undefined ? {} : { ttl }), ...(consistency === undefined ? {} : { consistency }) };
-}
-
-/** One process: its own table is the truth. */
-function memoryAlone(options: ResolvedOptions, clock: Clock): Store {
-  return new MemoryStore(
-    new TagTable(randomBytes(9).toString('base64url'), BOUNDS.tagsPerProcess),
-    options.memory,
-    clock,
-  );
-}
-
-/** Many processes: Redis holds the truth, memory follows it. */
-function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emit: EventSink): Store {
-  const shared = new RedisStore(
-    redis,
-    { namespace: options.namespace, version: options.version, maxTags: BOUNDS.tagsInRedis },
-    clock,
-  );
-  // No epoch of Redis is empty, so nothing is believed before Redis has been heard.
-  const memory = new MemoryStore(new TagTable('', BOUNDS.tagsPerProcess), options.memory, clock);
-  const tiered = new TieredStore(
-    memory,
-    new GuardedStore(shared, options.redisDeadlineMs, clock, emit),
-    { leaseMs: options.leaseMs, overdueMs: BOUNDS.overduePushMs },
-    clock,
-    emit,
-  );
-  shared.listen(tiered);
-  return tiered;
 }

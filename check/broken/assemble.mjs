@@ -34,7 +34,16 @@ export function assemble(options, makeStore) {
   const store = makeStore(resolved, emit);
   const invalidations = new Invalidations(
     store,
-    { holdMs: resolved.holdMs, maxTagsPerKind: BOUNDS.tagsPerKind, maxPending: BOUNDS.pendingTags },
+    undefined,
+    {
+      holdMs: () => resolved.holdMs,
+      onError: 'hold',
+      marks: false,
+      markTtlMs: 0,
+      onMarkError: 'proceed',
+      maxTagsPerKind: BOUNDS.tagsPerKind,
+      maxPending: BOUNDS.pendingTags,
+    },
     clock,
     emit,
   );
@@ -55,6 +64,7 @@ export function assemble(options, makeStore) {
         cacheName: resolved.cacheName,
         describe: describeRoute(type, routeOptions, policy, options.identify),
         varyKey: variantKey,
+        atLeast: () => undefined,
         targetTags: () => [],
         invalidate: () => Promise.resolve(),
       };
@@ -62,7 +72,9 @@ export function assemble(options, makeStore) {
     },
     connect: (dataSource) => typeorm.connect(dataSource),
     cascade: (/** @type {[any, any, any?]} */ ...rule) => void typeorm.cascade(...rule),
-    clear: () => invalidations.invalidate([EVERYTHING], 'clear'),
+    async clear() {
+      await invalidations.invalidate([EVERYTHING], 'clear');
+    },
     async close() {
       cache.close();
       invalidations.close();

@@ -12,6 +12,7 @@ export type BypassReason =
   | 'request-no-store' // the request forbids it
   | 'transaction' // the request has written inside an open transaction, or reads an older snapshot
   | 'unavailable' // the store cannot tell
+  | 'flux' // a write to what it depends on is under way
   | 'wait' // waited too long for a running computation
   | 'closed';
 
@@ -33,8 +34,18 @@ export type DeclineReason =
   | 'transaction'
   | 'stale' // invalidated while it was computed
   | 'epoch'
+  | 'flux' // a write to one of its tags is under way
+  | 'replica' // read from a database replica that lags behind
   | 'unavailable'
   | 'error'; // the loader or handler failed
+
+/** Why a history in Redis had to begin anew under a new generation. */
+export type AdoptionReason =
+  | 'new' // it belongs to no generation: a new, restarted or promoted Redis
+  | 'restored' // the database has forgotten that generation: it was restored, or is another one
+  | 'incarnation' // the database was restarted or failed over, and may have lost commits that are cached
+  | 'sequence' // the history has lost its latest part
+  | 'silence'; // the history that the database follows has had no sweeper for long
 
 export type CacheEvent =
   | {
@@ -91,12 +102,42 @@ export type CacheEvent =
       readonly error: string;
     }
   | { readonly kind: 'layerFailed'; readonly layer: LayerName; readonly operation: string; readonly error: string }
+  /** A writer waited a whole lease for processes that did not acknowledge his invalidation: they have stopped or are cut off. */
+  | { readonly kind: 'leaseAwaited'; readonly processes: number }
+  /** A write could not be announced before its COMMIT; `aborted`: it was refused for that, as the host has chosen. */
+  | { readonly kind: 'markFailed'; readonly tags: readonly string[]; readonly aborted: boolean; readonly error: string }
+  /** A writer was answered although his invalidation is not in force yet; it goes on in the background. */
+  | { readonly kind: 'released'; readonly tags: readonly string[]; readonly cause: string; readonly heldMs: number }
+  /** The database did not take a row of the outbox, or did not give it. */
+  | { readonly kind: 'outboxFailed'; readonly operation: string; readonly error: string }
+  /** A report was read from a database replica that did not catch up in time; it is not stored. */
+  | { readonly kind: 'replicaLags'; readonly waitedMs: number }
+  /** Whether a sweeper vouches for what is cached. `dead`: nothing is served until one does. */
+  | { readonly kind: 'watermark'; readonly state: 'live' | 'dead' }
   /** Pushes were lost or the history changed: this process's memory is distrusted from here on. */
   | { readonly kind: 'distrust'; readonly reason: 'gap' | 'epoch' | 'disconnected' }
   /** A cascade rule threw, or named what it should not: the coarse tag was used instead. */
   | { readonly kind: 'cascadeFailed'; readonly entity: string; readonly error: string }
   /** A statement that no entity event accounts for was answered with coarse tags. */
   | { readonly kind: 'rawWrite'; readonly tables: readonly string[] }
+  /** A sweep brought into force what writers had left in the outbox. */
+  | {
+      readonly kind: 'swept';
+      readonly rows: number;
+      /** Age of the oldest row, ms. */
+      readonly oldestMs: number;
+      readonly durationMs: number;
+    }
+  /** The database took this history in Redis for the true one; it begins empty. */
+  | { readonly kind: 'adopted'; readonly generation: number; readonly reason: AdoptionReason }
+  /** The database follows another history than the one in this Redis, from which nothing is served any more. Said once. */
+  | { readonly kind: 'fenced'; readonly generation: number }
+  /** Rows of the outbox that nobody can read: everything was invalidated, and they are kept to be looked at. */
+  | { readonly kind: 'setAside'; readonly ids: readonly string[] }
+  /** A sweep failed and is tried again; said when it begins, when it changes, and once a minute. */
+  | { readonly kind: 'sweepFailed'; readonly step: string; readonly error: string; readonly failures: number }
+  /** So many rows waited that one which means everything took their place. */
+  | { readonly kind: 'collapsed'; readonly rows: number }
   /** Something in the set-up that weakens the cache; said once. */
   | { readonly kind: 'advice'; readonly code: string; readonly message: string };
 

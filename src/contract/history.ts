@@ -1,6 +1,6 @@
 // What the sweeper asks of the shared history in Redis: where it stands, to which generation it belongs, that it is alive.
 import type { Position } from './entry.js';
-import type { InvalidateOptions, MaybePromise } from './store.js';
+import type { InvalidateOptions } from './store.js';
 
 export interface Observation {
   readonly position: Position;
@@ -16,15 +16,16 @@ export interface History {
   observe(): Promise<Observation>;
 
   /**
-   * Moves the watermark: every write committed before `at` (clock of Redis) has been invalidated under `epoch`.
+   * Moves the watermark: every write committed before `at` (clock of Redis) has been invalidated under the epoch of
+   * `position`, and a database replica that has replayed up to `position.lsn` shows everything up to `position.seq`.
    * @returns false if the epoch is another by now, or the watermark is as young already.
    */
-  keepAlive(epoch: string, at: number, lambdaMs: number): Promise<boolean>;
+  keepAlive(position: Position, at: number, lambdaMs: number): Promise<boolean>;
 
-  /** Begins a new, empty epoch of this generation in place of `expected`; undefined: it was another one already. */
-  adopt(expected: string, generation: number): Promise<Position | undefined>;
+  /** Begins `epoch`, new and empty, of this generation, in place of `expected`; undefined: it was another one already. */
+  adopt(expected: string, epoch: string, generation: number): Promise<Position | undefined>;
 
-  invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Position>;
+  invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Position>;
 
   /** Forgets tags last invalidated at or before `upTo`, and with them every entry that old. */
   prune(upTo: number): Promise<void>;

@@ -1,6 +1,6 @@
 // What the data side may ask of the cache: invalidate, and say which transactions are open. The TypeORM plugin knows nothing else.
 
-import type { Position } from './entry.js';
+import type { Invalidated } from './store.js';
 
 /** A write that has announced itself before its COMMIT. */
 export interface Mark {
@@ -24,7 +24,7 @@ export interface Invalidator {
    * @param cause a short word for the event, e.g. `commit`, `autocommit`, `rollback`, `raw`.
    * @returns where it stands in the history; undefined if it is not in force yet, or somebody else brought it into force.
    */
-  invalidate(tags: readonly string[], cause: string, committed?: Committed): Promise<Position | undefined>;
+  invalidate(tags: readonly string[], cause: string, committed?: Committed): Promise<Invalidated | undefined>;
 
   /**
    * Announces a write before its COMMIT: until it ends, nothing that it touches is served or stored anywhere.

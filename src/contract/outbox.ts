@@ -68,6 +68,8 @@ export interface OutboxWriter {
   told(ids: readonly string[], epoch: string): void;
   /** The same at once. @returns false if `epoch` is not the true one any more. */
   toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean>;
+  /** Nothing was written after all: deletes them in the background. */
+  withdraw(ids: readonly string[]): void;
   /** Somebody has deleted it, so its tags are in force. */
   isGone(id: string): Promise<boolean>;
 }

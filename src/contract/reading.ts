@@ -14,6 +14,8 @@ export interface ReadRequest {
   /** How long the entry is fresh, ms. */
   readonly ttlMs: number;
   readonly consistency: Consistency;
+  /** A position that this reader has been told of, so that he sees his own writes under a lease. */
+  readonly atLeast?: Position;
   /** Whether this reader takes an entry that the cache holds; e.g. the request's max-age. Absent: takes any fresh entry. */
   readonly accept?: (entry: Entry, now: number) => boolean;
   /** Compute in any case and replace what is stored; waits for nobody. */

@@ -46,6 +46,25 @@ export interface InvalidateOptions {
   readonly lsn?: string;
 }
 
+/** Where an invalidation stands, and whom its writer has to wait for. */
+export interface Invalidated extends Position {
+  /** Processes that may serve from memory without asking, until they have acknowledged this. */
+  readonly awaited?: readonly string[];
+  /** Since the epoch began, ms: who held a lease before that is not known. */
+  readonly epochAgeMs?: number;
+}
+
+/**
+ * Two-phase invalidation, for stores that several processes share: from the mark until its end, entries of the tags are
+ * neither served nor stored.
+ */
+export interface Marks {
+  /** It ends with the invalidation that names it, with {@link unmark}, or after `ttlMs` as if the tags had been invalidated. */
+  mark(tags: readonly string[], id: string, ttlMs: number): Promise<Position>;
+  /** Ends a mark whose write was rolled back; what was stored before is valid again. */
+  unmark(id: string): Promise<void>;
+}
+
 /**
  * A store answers synchronously or with a promise; every caller awaits. `lookup` and `put` compare and act in one
  * atomic step where the truth lives.
@@ -68,19 +87,13 @@ export interface Store {
   put(key: string, entry: Entry, inherited?: readonly Dependency[]): MaybePromise<PutOutcome>;
 
   /** Invalidates by tag: O(tags named), whatever the number of entries. Idempotent. Resolves once it is in force. */
-  invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Position>;
+  invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Invalidated>;
 
   /**
-   * Two-phase invalidation: from here until the mark ends, entries of these tags are neither served nor stored. It ends
-   * with the invalidation that names it, with {@link unmark}, or after `ttlMs` as if the tags had been invalidated.
+   * The current position.
+   * @param leaseMs for so long writers wait for this process before they are answered; stores without replicas ignore it.
    */
-  mark(tags: readonly string[], id: string, ttlMs: number): MaybePromise<Position>;
-
-  /** Ends a mark whose write was rolled back; what was stored before is valid again. */
-  unmark(id: string): MaybePromise<void>;
-
-  /** The current position. */
-  position(): MaybePromise<Position>;
+  position(leaseMs?: number): MaybePromise<Position>;
 
   /** Drops what this process keeps in memory; invalidates nothing. */
   evict(): void;

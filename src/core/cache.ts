@@ -2,7 +2,7 @@
 import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import { ERROR_ADVICE } from '../contract/errors.js';
-import type { DeclineReason, EventSink } from '../contract/events.js';
+import type { BypassReason, DeclineReason, EventSink } from '../contract/events.js';
 import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
 import { isTag, withWholeKinds } from '../entry/tags.js';
@@ -59,9 +59,16 @@ export class Cache implements Reader {
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
     if (this.#closed) return this.#bypass(request, 'closed');
     if (this.#scopes.blocked) return this.#bypass(request, 'transaction');
-    const found = this.#store.lookup(request.key, request.consistency);
+    const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
     if (found instanceof Promise) return found.then((later) => this.#decide(request, arrival, started, waits, later));
     return this.#decide(request, arrival, started, waits, found);
+  }
+
+  /** A report is not built from values that are older than what its own reader has been told of. */
+  #atLeast({ atLeast }: ReadRequest): Position | undefined {
+    const around = this.#scopes.computation?.position;
+    if (around === undefined || atLeast === undefined) return around ?? atLeast;
+    return around.epoch === atLeast.epoch && around.seq < atLeast.seq ? atLeast : around;
   }
 
   #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
@@ -74,6 +81,8 @@ export class Cache implements Reader {
       return this.#lead(request, found.position, pending ? 'invalidated' : 'request', started);
     }
     if (request.onlyIfCached) return { next: 'none' };
+    // Whoever computes during a write can store nothing, so nobody waits for him.
+    if (found.reason === 'flux') return this.#bypass(request, 'flux');
     const flight = this.#flights.get(request.key);
     if (flight === undefined) return this.#lead(request, found.position, found.reason, started);
     if (request.refresh === true || waits >= MOST_WAITS)
@@ -125,7 +134,7 @@ export class Cache implements Reader {
     return { next: 'serve', entry, layer, coalesced };
   }
 
-  #bypass(request: ReadRequest, reason: 'closed' | 'transaction' | 'unavailable' | 'wait', detail?: string): Turn {
+  #bypass(request: ReadRequest, reason: BypassReason, detail?: string): Turn {
     this.#scopes.computation?.addTags(request.tags);
     this.#emit({ kind: 'bypass', type: request.type, reason, ...(detail === undefined ? {} : { detail }) });
     return { next: 'alone', reason };
@@ -153,6 +162,7 @@ export class Cache implements Reader {
     const began = this.#clock.monotonic();
     const place = flight?.departure ?? this.#flights.arrive();
     let settled = false;
+    let lagging = false;
 
     const computation: Computation = {
       addTags: (more) => {
@@ -165,6 +175,12 @@ export class Cache implements Reader {
         inherited.push(dependency);
         for (const tag of dependency.tags) tags.add(tag);
         outer?.inherit(dependency);
+      },
+      position,
+      replayNeeded: position.lsn ?? '',
+      readFromThePast: () => {
+        lagging = true;
+        outer?.readFromThePast();
       },
     };
 
@@ -184,7 +200,15 @@ export class Cache implements Reader {
       const wellFormed = this.#wellFormed(tags);
       const all = wellFormed ? withWholeKinds(tags) : [];
       const tooMany = all.length > this.#options.maxTags;
-      const unfit = scope.tainted ? 'transaction' : !wellFormed ? 'error' : tooMany ? 'too-many-tags' : undefined;
+      const unfit = scope.tainted
+        ? 'transaction'
+        : lagging
+          ? 'replica'
+          : !wellFormed
+            ? 'error'
+            : tooMany
+              ? 'too-many-tags'
+              : undefined;
       if (unfit !== undefined) {
         decline(unfit);
         flight?.land({ kind: 'private' });

@@ -2,17 +2,27 @@
 import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import type { EventSink } from '../contract/events.js';
-import type { Consistency, LayerName, Lookup, MaybePromise, PutOutcome, Store } from '../contract/store.js';
+import type {
+  Consistency,
+  Invalidated,
+  InvalidateOptions,
+  LayerName,
+  Lookup,
+  Marks,
+  MaybePromise,
+  PutOutcome,
+  Store,
+} from '../contract/store.js';
 import { Deadlines } from './deadlines.js';
 
-export class GuardedStore implements Store {
+export class GuardedStore implements Store, Marks {
   readonly name: LayerName;
-  readonly #inner: Store;
+  readonly #inner: Store & Marks;
   readonly #deadlineMs: number;
   readonly #deadlines: Deadlines;
   readonly #emit: EventSink;
 
-  constructor(inner: Store, deadlineMs: number, clock: Clock, emit: EventSink) {
+  constructor(inner: Store & Marks, deadlineMs: number, clock: Clock, emit: EventSink) {
     this.name = inner.name;
     this.#inner = inner;
     this.#deadlineMs = deadlineMs;
@@ -38,13 +48,23 @@ export class GuardedStore implements Store {
   }
 
   /** Rejects on failure: whoever invalidates must know, and try again. */
-  invalidate(tags: readonly string[]): Promise<Position> {
-    return this.#inTime('invalidate', () => this.#inner.invalidate(tags));
+  invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {
+    return this.#inTime('invalidate', () => this.#inner.invalidate(tags, options));
   }
 
   /** Rejects on failure. */
-  position(): Promise<Position> {
-    return this.#inTime('position', () => this.#inner.position());
+  mark(tags: readonly string[], id: string, ttlMs: number): Promise<Position> {
+    return this.#inTime('mark', () => this.#inner.mark(tags, id, ttlMs));
+  }
+
+  /** Rejects on failure. */
+  unmark(id: string): Promise<void> {
+    return this.#inTime('unmark', () => this.#inner.unmark(id));
+  }
+
+  /** Rejects on failure. */
+  position(leaseMs?: number): Promise<Position> {
+    return this.#inTime('position', () => this.#inner.position(leaseMs));
   }
 
   evict(): void {

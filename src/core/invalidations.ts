@@ -1,13 +1,17 @@
 // Carries invalidations out: waits until they are in force, and keeps trying those that the store would not take.
 import type { Clock } from '../contract/clock.js';
 import type { EventSink } from '../contract/events.js';
-import type { Invalidator } from '../contract/invalidation.js';
-import type { Store } from '../contract/store.js';
+import type { Committed, Invalidator, Mark } from '../contract/invalidation.js';
+import type { Invalidated, InvalidateOptions, Marks, Store } from '../contract/store.js';
 import { EVERYTHING, keyTag, kindOf, wholeKind } from '../entry/tags.js';
+import { Announcements, type AnnouncementOptions } from './announcements.js';
+import { Holds } from './holds.js';
 
-export interface InvalidationsOptions {
-  /** How long a writer is held while the store does not take the invalidation, ms. */
-  readonly holdMs: number;
+export interface InvalidationsOptions extends AnnouncementOptions {
+  /** How long a writer is held while the store does not take the invalidation, ms. Asked each time. */
+  readonly holdMs: () => number;
+  /** `answer`: a writer whose invalidation the store does not take at once is answered, and it goes on in the background. */
+  readonly onError: 'hold' | 'answer';
   /** Most tags of one kind in one invalidation; above it the whole kind is meant. */
   readonly maxTagsPerKind: number;
   /** Most tags waiting for the store; above it everything is meant. */
@@ -17,73 +21,130 @@ export interface InvalidationsOptions {
 const FIRST_RETRY_MS = 20;
 const LONGEST_RETRY_MS = 1000;
 
+/** A writer without an answer. */
+interface Writer {
+  readonly tags: readonly string[];
+  readonly committed: Committed;
+  answer(position: Invalidated | undefined): void;
+}
+
 /**
  * While an invalidation is not yet in force, this process neither serves nor stores what it touches. A writer is
- * answered when it is in force or after `holdMs`; then it goes on in the background until the store has taken it.
+ * answered when it is in force, or somebody else has brought it into force, or after `holdMs`; then it goes on in the
+ * background until the store has taken it.
  */
 export class Invalidations implements Invalidator {
   readonly #store: Store;
   readonly #options: InvalidationsOptions;
   readonly #clock: Clock;
   readonly #emit: EventSink;
-  /** Tags not yet in force, with the number of invalidations that wait for them. */
-  readonly #pending = new Map<string, number>();
+  /** Tags not yet in force. */
+  readonly #holds = new Holds();
+  readonly #announcements: Announcements;
   /** Those of them that the store has refused, tried again together: a long outage must not grow with every write. */
   readonly #late = new Map<string, number>();
   /** Writers of {@link #late} who have no answer yet. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Writer>();
   #lateCause: string | undefined;
+  #lateLsn = '';
   #retrying = false;
   #closed = false;
 
-  constructor(store: Store, options: InvalidationsOptions, clock: Clock, emit: EventSink) {
+  /** @param marks where marks are shared; undefined: this process is alone, and its own knowledge is enough. */
+  constructor(store: Store, marks: Marks | undefined, options: InvalidationsOptions, clock: Clock, emit: EventSink) {
     this.#store = store;
     this.#options = options;
     this.#clock = clock;
     this.#emit = emit;
+    this.#announcements = new Announcements(
+      marks,
+      this.#holds,
+      options,
+      (tags, mark) => this.invalidate(tags, 'mark', { mark }),
+      clock,
+      emit,
+    );
   }
 
-  /** Tags that wait for the store. */
+  /** Tags that wait for the store, those of open marks included. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#holds.size;
+  }
+
+  /** Tags that the store has refused, and that are tried again. */
+  get late(): number {
+    return this.#late.size;
   }
 
   /** Whether the entry under `key`, or any of `tags`, is being invalidated right now. */
   touches(tags: readonly string[], key = ''): boolean {
-    if (this.#pending.size === 0) return false;
-    return [EVERYTHING, keyTag(key), ...tags].some((tag) => this.#pending.has(tag));
+    return this.#holds.size > 0 && this.#holds.touch([EVERYTHING, keyTag(key), ...tags]);
   }
 
-  invalidate(tags: readonly string[], cause: string): Promise<void> {
+  mark(tags: readonly string[]): Promise<Mark | undefined> {
+    return this.#announcements.open(collapse(tags, this.#options.maxTagsPerKind));
+  }
+
+  unmark(mark: Mark): Promise<void> {
+    return this.#announcements.withdraw(mark);
+  }
+
+  async invalidate(
+    tags: readonly string[],
+    cause: string,
+    committed: Committed = {},
+  ): Promise<Invalidated | undefined> {
     const named = collapse(tags, this.#options.maxTagsPerKind);
-    if (named.length === 0) return Promise.resolve();
-    const held = this.#pending.size + named.length > this.#options.maxPending ? [EVERYTHING] : named;
-    this.#hold(held);
+    const { mark } = committed;
+    if (named.length === 0) {
+      if (mark) await this.unmark(mark);
+      return undefined;
+    }
+    const held = this.#holds.size + named.length > this.#options.maxPending ? [EVERYTHING] : named;
+    this.#holds.add(held);
     const started = this.#clock.monotonic();
-    return new Promise<void>((release) => {
-      void this.#carryOut(held, cause, started, release);
+    return new Promise((answer) => {
+      void this.#carryOut({ tags: held, committed, answer }, cause, started);
     });
   }
 
   close(): void {
     this.#closed = true;
+    this.#announcements.close();
   }
 
-  async #carryOut(tags: readonly string[], cause: string, started: number, release: () => void): Promise<void> {
-    const done = () => {
-      answerBy.cancel();
-      this.#waiting.delete(done);
-      release();
+  async #carryOut({ tags, committed, answer }: Writer, cause: string, started: number): Promise<void> {
+    const { mark, lsn } = committed;
+    const writer: Writer = {
+      tags,
+      committed,
+      answer: (position) => {
+        answerBy.cancel();
+        this.#waiting.delete(writer);
+        answer(position);
+      },
     };
-    const answerBy = this.#clock.after(this.#options.holdMs, done);
-    if ((await this.#attempt(tags, cause, started, 1)) || this.#closed) {
-      this.#release(tags.map((tag) => [tag, 1]));
-      done();
+    const release = () => {
+      this.#emit({ kind: 'released', tags, cause, heldMs: this.#clock.monotonic() - started });
+      writer.answer(undefined);
+    };
+    const holdMs = this.#options.holdMs();
+    const answerBy = this.#clock.after(holdMs, release);
+    const options = { ...(mark && { mark: mark.id }), ...(lsn !== undefined && { lsn }) };
+    const position = await this.#attempt(tags, cause, started, 1, options);
+    if (position !== undefined || this.#closed) {
+      this.#holds.remove(tags);
+      if (mark) this.#announcements.ended(mark);
+      writer.answer(position);
       return;
     }
     for (const tag of tags) this.#late.set(tag, (this.#late.get(tag) ?? 0) + 1);
     this.#lateCause = this.#lateCause === undefined || this.#lateCause === cause ? cause : 'several';
-    if (this.#clock.monotonic() - started < this.#options.holdMs) this.#waiting.add(done);
+    if (lsn !== undefined && lsn > this.#lateLsn) this.#lateLsn = lsn;
+    // What was marked stays so until its deadline turns it into an invalidation; here the tags are held in any case.
+    if (mark) this.#announcements.ended(mark);
+    if (this.#options.onError === 'answer') release();
+    else if (this.#clock.monotonic() - started < holdMs) this.#waiting.add(writer);
     if (!this.#retrying) void this.#retry(started);
   }
 
@@ -97,34 +158,45 @@ export class Invalidations implements Invalidator {
       const batch = [...this.#late];
       const waiting = [...this.#waiting];
       const tags = collapse([...this.#late.keys()], this.#options.maxTagsPerKind);
-      const carriedOut = await this.#attempt(tags, this.#lateCause ?? '', started, attempt);
-      if (!carriedOut && !this.#closed) continue;
+      const options = { lsn: this.#lateLsn };
+      const position = await this.#attempt(tags, this.#lateCause ?? '', started, attempt, options);
+      if (position === undefined && !this.#closed) {
+        await this.#answerDrained(waiting);
+        continue;
+      }
       for (const [tag, count] of batch) lower(this.#late, tag, count);
-      this.#release(batch);
-      for (const done of waiting) done();
+      for (const [tag, count] of batch) this.#holds.remove([tag], count);
+      for (const writer of waiting) writer.answer(position);
     }
     this.#lateCause = undefined;
     this.#retrying = false;
   }
 
-  async #attempt(tags: readonly string[], cause: string, started: number, attempt: number): Promise<boolean> {
+  /** Who has reached the store in this process's place has brought it into force for everybody. */
+  async #answerDrained(waiting: readonly Writer[]): Promise<void> {
+    const drained = async (writer: Writer) => {
+      const isDrained = await writer.committed.isDrained?.().catch(() => false);
+      if (isDrained === true) writer.answer(undefined);
+    };
+    await Promise.all(waiting.map(drained));
+  }
+
+  async #attempt(
+    tags: readonly string[],
+    cause: string,
+    started: number,
+    attempt: number,
+    options: InvalidateOptions,
+  ): Promise<Invalidated | undefined> {
     try {
-      const { seq } = await this.#store.invalidate(tags);
-      this.#emit({ kind: 'invalidate', tags, cause, seq, durationMs: this.#clock.monotonic() - started });
-      return true;
+      const position = await this.#store.invalidate(tags, options);
+      this.#emit({ kind: 'invalidate', tags, cause, seq: position.seq, durationMs: this.#clock.monotonic() - started });
+      return position;
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.#emit({ kind: 'invalidateFailed', tags, cause, attempt, error: text });
-      return false;
+      return undefined;
     }
-  }
-
-  #hold(tags: readonly string[]): void {
-    for (const tag of tags) this.#pending.set(tag, (this.#pending.get(tag) ?? 0) + 1);
-  }
-
-  #release(tags: readonly (readonly [tag: string, count: number])[]): void {
-    for (const [tag, count] of tags) lower(this.#pending, tag, count);
   }
 }
 

@@ -1,6 +1,6 @@
 // What runs in the current asynchronous context: the computation that cached values and tags belong to, and its open transactions.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Dependency } from '../contract/entry.js';
+import type { Dependency, Position } from '../contract/entry.js';
 import type { TransactionTracker } from '../contract/invalidation.js';
 
 /** A running computation, as nested reads and `addTags` see it. */
@@ -8,6 +8,12 @@ export interface Computation {
   addTags(tags: Iterable<string>): void;
   /** A cached value was mixed in: the result depends on it, as of its own older position. */
   inherit(dependency: Dependency): void;
+  /** What it was captured at: nothing older may be mixed in from a lease. */
+  readonly position: Position;
+  /** How far a database replica must have replayed to be read here; empty: nobody knows. */
+  readonly replayNeeded: string;
+  /** Something was read that may be older than the computation: it must not be stored. */
+  readFromThePast(): void;
 }
 
 interface Transaction {
@@ -22,10 +28,13 @@ class Scope {
   undone = 0;
   readonly computation: Computation | undefined;
   readonly parent: Scope | undefined;
+  /** Is told where the invalidations of writes made in this context stand. */
+  readonly heard: ((position: Position) => void) | undefined;
 
-  constructor(computation: Computation | undefined, parent: Scope | undefined) {
+  constructor(computation: Computation | undefined, parent: Scope | undefined, heard?: (position: Position) => void) {
     this.computation = computation;
     this.parent = parent;
+    this.heard = heard ?? parent?.heard;
   }
 
   /** What was written but not committed, or read from an older snapshot, must neither be shared nor be answered from the cache. */
@@ -76,6 +85,25 @@ export class Scopes implements TransactionTracker {
         return scope.writing || scope.undoneAround > undoneBefore;
       },
     };
+  }
+
+  /** Runs a task whose writes are followed: `heard` is told where their invalidations stand. */
+  follow(heard: (position: Position) => void, task: () => void): void {
+    const around = this.#storage.getStore();
+    this.#storage.run(new Scope(around?.computation, around, heard), task);
+  }
+
+  /** A write of the current context was invalidated. */
+  invalidated(position: Position): void {
+    this.#storage.getStore()?.heard?.(position);
+  }
+
+  get replayNeeded(): string | undefined {
+    return this.computation?.replayNeeded;
+  }
+
+  readFromThePast(): void {
+    this.computation?.readFromThePast();
   }
 
   began(runner: object): void {

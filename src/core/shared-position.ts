@@ -1,12 +1,10 @@
 // One question for many readers: asks the shared store for its position, at most one request in flight.
 import type { Clock } from '../contract/clock.js';
 import type { Position } from '../contract/entry.js';
+import type { Sent } from './lease.js';
 
-export interface Sighting {
+export interface Sighting extends Sent {
   readonly position: Position;
-  /** When the question was sent, by both clocks: the answer proves the state at some moment after this. */
-  readonly sentMonotonic: number;
-  readonly sentWall: number;
 }
 
 /**

@@ -1,9 +1,19 @@
 // Memory in front of a shared store: serves from memory only what the shared store proves to be current.
-import type { BackplaneListener } from '../contract/backplane.js';
+import type { Backplane, BackplaneListener } from '../contract/backplane.js';
 import type { Clock, TimerHandle } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import type { EventSink } from '../contract/events.js';
-import type { Consistency, Lookup, MaybePromise, PutOutcome, Store } from '../contract/store.js';
+import type {
+  Consistency,
+  Invalidated,
+  InvalidateOptions,
+  Lookup,
+  MaybePromise,
+  PutOutcome,
+  Store,
+} from '../contract/store.js';
+import { Barrier } from './barrier.js';
+import { Lease } from './lease.js';
 import { SharedPosition, type Sighting } from './shared-position.js';
 
 /** The memory layer as this store needs it: a store whose table follows somebody else's. */
@@ -19,7 +29,7 @@ export interface Replica extends Store {
 }
 
 export interface TieredStoreOptions {
-  /** How long memory may serve without asking under `lease`, ms. */
+  /** How long memory may serve without asking under `lease` and `barrier`, ms. */
   readonly leaseMs: number;
   /** How long a push may be overdue before this process stops waiting for it, ms. */
   readonly overdueMs: number;
@@ -33,12 +43,15 @@ export class TieredStore implements Store, BackplaneListener {
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #sharedPosition: SharedPosition;
-  /** When the table was last proved to be caught up; never before the question that proved it was sent. */
-  #provedMonotonic = -Infinity;
-  #provedWall = -Infinity;
+  /** The same question, asked with a lease that writers wait for. */
+  readonly #registeredPosition: SharedPosition;
+  readonly #lease: Lease;
+  readonly #registeredLease: Lease;
+  readonly #barrier: Barrier;
+  #backplane: Backplane | undefined;
   /** Answers to questions sent before this belong to a history that has ended. */
   #epochSince = -Infinity;
-  #renewing = false;
+  readonly #renewing = new Set<SharedPosition>();
   #overdue: { readonly position: Position; readonly timer: TimerHandle } | undefined;
 
   constructor(memory: Replica, shared: Store, options: TieredStoreOptions, clock: Clock, emit: EventSink) {
@@ -48,13 +61,34 @@ export class TieredStore implements Store, BackplaneListener {
     this.#clock = clock;
     this.#emit = emit;
     this.#sharedPosition = new SharedPosition(async () => shared.position(), clock);
+    this.#registeredPosition = new SharedPosition(async () => shared.position(options.leaseMs), clock);
+    this.#lease = new Lease(options.leaseMs, clock);
+    this.#registeredLease = new Lease(options.leaseMs, clock);
+    this.#barrier = new Barrier(options.leaseMs, clock);
   }
 
-  lookup(key: string, consistency: Consistency = 'strict'): MaybePromise<Lookup> {
+  /** Some reports are read under `barrier`, here or in another process. */
+  expectBarrier(): void {
+    this.#barrier.expected = true;
+  }
+
+  /** Hears what other processes invalidate, and tells their waiting writers. */
+  follow(backplane: Backplane): void {
+    this.#backplane = backplane;
+    backplane.listen(this);
+  }
+
+  lookup(key: string, consistency: Consistency = 'strict', atLeast?: Position): MaybePromise<Lookup> {
     const local = this.#memory.lookup(key);
     if (local.outcome !== 'hit') return this.#lookupShared(key);
-    if (consistency === 'lease' && this.#leaseHolds()) return local;
-    return this.#confirmThenServe(key);
+    if (consistency === 'strict') return this.#confirmThenServe(key, this.#sharedPosition);
+    const registered = consistency === 'barrier';
+    const lease = registered ? this.#registeredLease : this.#lease;
+    const question = registered ? this.#registeredPosition : this.#sharedPosition;
+    const heard = atLeast === undefined || this.#caughtUpWith(atLeast);
+    if (!heard || !lease.holds) return this.#confirmThenServe(key, question);
+    if (lease.due) this.#renew(question);
+    return local;
   }
 
   async put(key: string, entry: Entry, inherited?: readonly Dependency[]): Promise<PutOutcome> {
@@ -63,12 +97,14 @@ export class TieredStore implements Store, BackplaneListener {
     return outcome;
   }
 
-  async invalidate(tags: readonly string[]): Promise<Position> {
-    const position = await this.#shared.invalidate(tags);
+  async invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {
+    const invalidated = await this.#shared.invalidate(tags, options);
     // In force here before the push comes round, so that this process reads its own writes under a lease too.
-    if (position.epoch === this.#memory.table.position.epoch) this.#memory.table.mark(position, tags);
-    else this.#beginEpoch(position);
-    return position;
+    if (invalidated.epoch === this.#memory.table.position.epoch) this.#memory.table.mark(invalidated, tags);
+    else this.#beginEpoch(invalidated);
+    const silent = await this.#barrier.passed(invalidated);
+    if (silent.length > 0) this.#emit({ kind: 'leaseAwaited', processes: silent.length });
+    return invalidated;
   }
 
   async position(): Promise<Position> {
@@ -87,7 +123,7 @@ export class TieredStore implements Store, BackplaneListener {
     await this.#shared.close();
   }
 
-  push(epoch: string, seq: number, tags: readonly string[]): void {
+  push(epoch: string, seq: number, tags: readonly string[], awaitedBy?: string): void {
     const applied = this.#memory.table.apply(epoch, seq, tags);
     if (applied === 'gap') this.#distrust('gap');
     if (applied === 'epoch') {
@@ -95,23 +131,33 @@ export class TieredStore implements Store, BackplaneListener {
       this.#distrust('epoch');
     }
     this.#settleOverdue();
+    const { position } = this.#memory.table;
+    if (awaitedBy !== undefined) this.#backplane?.acknowledge(awaitedBy, position.epoch, position.seq);
+  }
+
+  acknowledged(process: string, epoch: string, seq: number): void {
+    this.#barrier.acknowledged(process, epoch, seq);
   }
 
   lost(): void {
-    if (this.#provedMonotonic === -Infinity) return;
-    this.#provedMonotonic = -Infinity;
-    this.#emit({ kind: 'distrust', reason: 'disconnected' });
+    if (this.#revokeLeases()) this.#emit({ kind: 'distrust', reason: 'disconnected' });
+  }
+
+  #revokeLeases(): boolean {
+    const plain = this.#lease.revoke();
+    return this.#registeredLease.revoke() || plain;
   }
 
   /** Memory has it; asks whether anything has been invalidated that this process has not heard of. */
-  async #confirmThenServe(key: string): Promise<Lookup> {
+  async #confirmThenServe(key: string, question: SharedPosition): Promise<Lookup> {
     let sighting: Sighting;
     try {
-      sighting = await this.#sharedPosition.ask();
+      sighting = await question.ask();
     } catch (error) {
       return { outcome: 'unavailable', reason: error instanceof Error ? error.message : String(error) };
     }
-    if (!this.#see(sighting)) {
+    if (sighting.position.live === false) return { outcome: 'unavailable', reason: 'watermark' };
+    if (!this.#see(sighting, question)) {
       // The push is usually in the same batch of input: let it be read, once.
       await new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
     }
@@ -134,7 +180,8 @@ export class TieredStore implements Store, BackplaneListener {
   }
 
   /** Learns from an answer of the shared store. @returns whether the table has caught up with it. */
-  #see({ position, sentMonotonic, sentWall }: Sighting): boolean {
+  #see(sighting: Sighting, question = this.#sharedPosition): boolean {
+    const { position, sentMonotonic } = sighting;
     if (position.epoch !== this.#memory.table.position.epoch) {
       if (sentMonotonic < this.#epochSince) return false;
       this.#beginEpoch(position);
@@ -143,11 +190,10 @@ export class TieredStore implements Store, BackplaneListener {
       this.#awaitPush(position);
       return false;
     }
-    if (sentMonotonic >= this.#provedMonotonic) {
-      this.#provedMonotonic = sentMonotonic;
-      // The latest proof's, not the latest time: a clock set back would make the lease useless until it has caught up.
-      this.#provedWall = sentWall;
-    }
+    if (position.live === false) return true;
+    this.#lease.prove(sighting);
+    // Writers wait only for who has asked with his name.
+    if (question === this.#registeredPosition) this.#registeredLease.prove(sighting);
     return true;
   }
 
@@ -165,30 +211,18 @@ export class TieredStore implements Store, BackplaneListener {
   #distrust(reason: 'gap' | 'epoch'): void {
     // The table already refuses these entries; dropping them returns the memory at once.
     this.#memory.evict();
-    this.#provedMonotonic = -Infinity;
+    this.#revokeLeases();
     this.#emit({ kind: 'distrust', reason });
   }
 
-  /** Both clocks, because the monotonic one stands still while a machine is paused. */
-  #leaseHolds(): boolean {
-    const elapsed = this.#clock.monotonic() - this.#provedMonotonic;
-    const elapsedWall = this.#clock.now() - this.#provedWall;
-    const { leaseMs } = this.#options;
-    if (elapsed > leaseMs || elapsedWall > leaseMs || elapsedWall < 0) return false;
-    if (elapsed > leaseMs / 3) this.#renew();
-    return true;
-  }
-
   /** Asks beside the readers, so that a busy process never lets its lease run out. */
-  #renew(): void {
-    if (this.#renewing) return;
-    this.#renewing = true;
-    const done = () => {
-      this.#renewing = false;
-    };
-    this.#sharedPosition.ask().then((sighting) => {
+  #renew(question: SharedPosition): void {
+    if (this.#renewing.has(question)) return;
+    this.#renewing.add(question);
+    const done = () => this.#renewing.delete(question);
+    question.ask().then((sighting) => {
       done();
-      this.#see(sighting);
+      this.#see(sighting, question);
     }, done);
   }
 

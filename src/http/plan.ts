@@ -65,7 +65,10 @@ function stepFor(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pa
     onlyIfCached: wish.onlyIfCached,
   };
   const { accept } = wish;
-  return { do: 'ask', request: accept === undefined ? request : { ...request, accept }, baseKey: description.key };
+  const atLeast = route.atLeast(req);
+  const wishes = { ...(accept !== undefined && { accept }), ...(atLeast !== undefined && { atLeast }) };
+  const asked = accept === undefined && atLeast === undefined ? request : { ...request, ...wishes };
+  return { do: 'ask', request: asked, baseKey: description.key };
 }
 
 export function messageOf(error: unknown): string {

@@ -1,5 +1,6 @@
 // A cached route with every option resolved: all that the HTTP side knows about configuration.
 import type { Request } from 'express';
+import type { Position } from '../contract/entry.js';
 import type { BypassReason } from '../contract/events.js';
 import type { Share } from '../contract/identity.js';
 import type { Consistency } from '../contract/store.js';
@@ -50,6 +51,8 @@ export interface ResolvedRoute {
   describe(req: Request): Description;
   /** Adds request header values to a key; `undefined` is an absent header, which differs from an empty one. */
   varyKey(key: string, names: readonly string[], values: readonly (string | undefined)[]): string;
+  /** A position that the sender has been told of, so that he sees his own writes under a lease. */
+  atLeast(req: Request): Position | undefined;
   /** The tags that a successful unsafe request to this route invalidates (RFC 9111 §4.4); empty for none. */
   targetTags(req: Request): readonly string[];
   /** Resolves once the invalidation is in force or its bound has passed; never rejects. */

@@ -42,6 +42,14 @@ export const DEFAULTS = {
   redisDeadline: '250ms' as Duration,
   /** How long a writer waits for his invalidation while Redis does not answer. */
   hold: '2s' as Duration,
+  /** A late answer is a nuisance, an old grade a lie. */
+  onInvalidateError: 'hold' as const,
+  /** Readers woken by the database itself are rare, and it costs every write a round trip. */
+  mark: false as boolean,
+  /** Longer than any COMMIT should take; what a dead writer has announced is not cached for so long. */
+  markTtl: '5s' as Duration,
+  /** A cache that is away must not stop the grading. */
+  onMarkError: 'proceed' as const,
   /** How long a reader waits for the same report being computed for another. */
   wait: '30s' as Duration,
 } as const;

@@ -20,7 +20,11 @@ export type BrowserPolicy = 'revalidate' | 'ttl' | 'no-store' | Duration;
 export interface TypeOptions {
   /** How long an entry is fresh on the server. `'0s'` switches caching off. @default by type, see README */
   readonly ttl?: Duration;
-  /** `strict` asks Redis before serving from memory; `lease` does not, within the lease. @default 'strict' */
+  /**
+   * `strict` asks Redis before serving from memory. `lease` does not, within the lease, and may miss what was pushed a
+   * moment ago. `barrier` does not either, and writers wait until every process that does so has taken their change.
+   * @default 'strict'
+   */
   readonly consistency?: Consistency;
   /** @default 'revalidate' */
   readonly browser?: BrowserPolicy;
@@ -52,12 +56,23 @@ export interface ReportCacheOptions {
   /** Report types, merged over the built-in ones. */
   readonly types?: Readonly<Record<string, TypeOptions>>;
   readonly memory?: MemoryOptions;
-  /** How long memory serves under `lease` without asking Redis; the longest a stale answer can live there. @default '250ms' */
+  /** How long memory serves without asking Redis under `lease` and `barrier`; the longest a stale answer can live there. @default '250ms' */
   readonly lease?: Duration;
   /** Longest wait for one Redis operation; then the report is computed. @default '250ms' */
   readonly redisDeadline?: Duration;
   /** How long a writer waits while Redis does not take his invalidation; it is retried in the background after that. @default '2s' */
   readonly hold?: Duration;
+  /** `answer`: do not let writers wait for that; the window is theirs. @default 'hold' */
+  readonly onInvalidateError?: 'hold' | 'answer';
+  /**
+   * Announce every write before its COMMIT, so that nobody is served the old report while others see the new rows. One
+   * more round trip for each write. @default false
+   */
+  readonly mark?: boolean;
+  /** A writer who does not end what he has announced blocks those reports for so long. @default '5s' */
+  readonly markTtl?: Duration;
+  /** Redis does not take the announcement: `proceed` with the write, or `abort` it (ERC_MARK). @default 'proceed' */
+  readonly onMarkError?: 'proceed' | 'abort';
   /** How long a reader waits for the same report being computed for another reader. @default '30s' */
   readonly wait?: Duration;
   /** Name of this cache in `Cache-Status`. @default 'reports' */

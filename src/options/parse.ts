@@ -27,6 +27,10 @@ export interface ResolvedOptions {
   readonly leaseMs: number;
   readonly redisDeadlineMs: number;
   readonly holdMs: number;
+  readonly onInvalidateError: 'hold' | 'answer';
+  readonly mark: boolean;
+  readonly markTtlMs: number;
+  readonly onMarkError: 'proceed' | 'abort';
   readonly waitMs: number;
 }
 
@@ -40,6 +44,10 @@ const CACHE_OPTIONS = [
   'lease',
   'redisDeadline',
   'hold',
+  'onInvalidateError',
+  'mark',
+  'markTtl',
+  'onMarkError',
   'wait',
   'cacheName',
   'logger',
@@ -106,6 +114,13 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
     leaseMs: parseDuration(options.lease ?? DEFAULTS.lease, 'lease'),
     redisDeadlineMs: parseDuration(options.redisDeadline ?? DEFAULTS.redisDeadline, 'redisDeadline'),
     holdMs: parseDuration(options.hold ?? DEFAULTS.hold, 'hold'),
+    onInvalidateError: oneOf('onInvalidateError', options.onInvalidateError ?? DEFAULTS.onInvalidateError, [
+      'hold',
+      'answer',
+    ]),
+    mark: oneOf('mark', options.mark ?? DEFAULTS.mark, [true, false]),
+    markTtlMs: parseDuration(options.markTtl ?? DEFAULTS.markTtl, 'markTtl'),
+    onMarkError: oneOf('onMarkError', options.onMarkError ?? DEFAULTS.onMarkError, ['proceed', 'abort']),
     waitMs: parseDuration(options.wait ?? DEFAULTS.wait, 'wait'),
   };
 }
@@ -126,8 +141,7 @@ function parseTypes(given: Readonly<Record<string, TypeOptions>>): Map<string, T
 /** Merges what a route or type sets over a policy. */
 export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, path: string): TypePolicy {
   const consistency = options.consistency ?? base?.consistency ?? DEFAULTS.consistency;
-  if (consistency !== 'strict' && consistency !== 'lease')
-    throw wrong(`${path}.consistency`, consistency, "'strict' or 'lease'");
+  oneOf(`${path}.consistency`, consistency, ['strict', 'lease', 'barrier']);
   return {
     ttlMs:
       options.ttl === undefined && base
@@ -195,8 +209,9 @@ export function parseRoute(options: RouteOptions, base: TypePolicy): RoutePolicy
   };
 }
 
-function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) throw wrong(option, value, allowed.map((one) => `'${one}'`).join(', '));
+function oneOf<T extends string | boolean>(option: string, value: T, allowed: readonly T[]): T {
+  if (!allowed.includes(value))
+    throw wrong(option, value, allowed.map((one) => (typeof one === 'string' ? `'${one}'` : String(one))).join(', '));
   return value;
 }
 

@@ -78,6 +78,11 @@ export class Accounting {
     return false;
   }
 
+  /** Writes that no after-event has confirmed yet. */
+  get unconfirmedWrites(): readonly { readonly verb: Counted; readonly table: string }[] {
+    return [...this.#slots.values()].filter(({ written }) => written > 0);
+  }
+
   /** Writes whose after-event never came; forgets them. */
   takeUnconfirmed(): { readonly verb: Counted; readonly table: string }[] {
     const taken: { verb: Counted; table: string }[] = [];

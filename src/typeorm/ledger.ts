@@ -3,8 +3,8 @@ import type { Clock } from '../contract/clock.js';
 import type { EventSink } from '../contract/events.js';
 import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
 import type { Accounting } from './accounting.js';
-import { errorText } from './apply-rules.js';
-import { lookUp, settleCoarsely } from './look-up.js';
+import { Delivery, NOTHING, type Cause, type DeliveryParts, type Prepared } from './delivery.js';
+import { settleCoarsely } from './look-up.js';
 import { hasOpenTransaction, newPending, type Pending } from './pending.js';
 import type { Schema } from './schema.js';
 import { TagBag } from './tag-bag.js';
@@ -15,9 +15,7 @@ const REPEAT_MS = 1000;
 /** How long a write outside transactions may wait for its after-event when its runner is not released. */
 const SETTLE_MS = 250;
 
-export type Cause = 'commit' | 'autocommit' | 'rollback' | 'raw';
-
-export interface LedgerParts {
+export interface LedgerParts extends DeliveryParts {
   readonly schema: Schema;
   readonly driver: DriverLike;
   readonly invalidator: Invalidator;
@@ -32,8 +30,11 @@ export interface LedgerParts {
 
 export class Ledger {
   readonly #pending = new WeakMap<QueryRunnerLike, Pending>();
+  readonly #delivery: Delivery;
 
-  constructor(private readonly parts: LedgerParts) {}
+  constructor(private readonly parts: LedgerParts) {
+    this.#delivery = new Delivery(parts);
+  }
 
   #of(runner: QueryRunnerLike): Pending {
     let pending = this.#pending.get(runner);
@@ -70,10 +71,11 @@ export class Ledger {
     pending.loose.merge(bag);
     // All events of one statement arrive in one turn and share one invalidation.
     pending.looseFlush ??= Promise.resolve().then(() => {
-      const loose = pending.loose;
+      const { loose, finished } = pending;
       pending.loose = new TagBag();
+      pending.finished = NOTHING;
       pending.looseFlush = undefined;
-      return this.#flush(runner, loose, cause);
+      return this.#flush(runner, loose, cause, finished);
     });
     return pending.looseFlush;
   }
@@ -108,9 +110,9 @@ export class Ledger {
     if (!outermost || pending.rawOpen) return;
     // A runner released or reused without an end to its transaction leaves this behind; it may be durable by now.
     const left = this.#everythingOf(pending);
-    this.#end(runner, pending);
+    const prepared = this.#end(runner, pending);
     this.#begin(runner, pending);
-    if (!left.empty) return this.#flush(undefined, left, 'rollback');
+    if (!left.empty) return this.#flush(undefined, left, 'rollback', prepared);
   }
 
   #begin(runner: QueryRunnerLike, pending: Pending): void {
@@ -130,6 +132,55 @@ export class Ledger {
   beforeCommit(runner: QueryRunnerLike): void {
     const pending = this.#of(runner);
     if (this.#isOutermost(runner, pending)) pending.commitTried = true;
+  }
+
+  /** Whether writes have to be prepared before they become durable. */
+  get prepares(): boolean {
+    return this.#delivery.prepares;
+  }
+
+  /**
+   * COMMIT is about to be sent, and nothing is written between this and that.
+   * @throws ERC_MARK
+   */
+  async prepareCommit(runner: QueryRunnerLike): Promise<void> {
+    const pending = this.#of(runner);
+    const bag = this.#everythingSoFar(pending);
+    if (bag.empty) return;
+    try {
+      pending.prepared = await this.#delivery.beforeCommit(runner, bag);
+      // What a mark had to look up need not be looked up again.
+      if (this.parts.marks) pending.levels = [bag];
+    } catch (error) {
+      // The COMMIT is not sent, so the rollback that follows proves that nothing was stored.
+      pending.commitTried = false;
+      throw error;
+    }
+  }
+
+  /**
+   * A statement outside transactions is about to be sent.
+   * @param bag what it can concern, rows unknown.
+   * @throws ERC_MARK
+   */
+  async prepareStatement(runner: QueryRunnerLike, sql: string, bag: TagBag): Promise<void> {
+    // On a connection that stands in somebody else's transaction a row would share its fate.
+    if (hasOpenTransaction(runner)) return;
+    const prepared = await this.#delivery.beforeStatement(runner, bag);
+    this.#of(runner).statements.push({ sql, prepared });
+  }
+
+  /** @param outcome `refused`: it wrote nothing; `unknown`: it may take effect later, so its row stays for the sweeper. */
+  statementDone(runner: QueryRunnerLike, sql: string, outcome: 'executed' | 'refused' | 'unknown'): void {
+    const pending = this.#of(runner);
+    const done = pending.statements.find((one) => one.sql === sql);
+    if (done === undefined) return;
+    pending.statements = pending.statements.filter((one) => one !== done);
+    const { prepared } = done;
+    if (outcome === 'refused') void this.#delivery.withdraw(prepared);
+    if (outcome !== 'executed') return;
+    const { rows, marks } = pending.finished;
+    pending.finished = { rows: [...rows, ...prepared.rows], marks: [...marks, ...prepared.marks] };
   }
 
   #isOutermost(runner: QueryRunnerLike, pending: Pending): boolean {
@@ -155,10 +206,10 @@ export class Ledger {
   #committed(runner: QueryRunnerLike, pending: Pending, cause: Cause): Promise<void> | void {
     const { dirty, refused } = pending;
     const bag = this.#everythingOf(pending);
-    this.#end(runner, pending, !refused);
+    const prepared = this.#end(runner, pending, !refused);
     if (dirty) bag.addEverything();
-    else if (refused && !this.parts.sharedRunner) return;
-    return this.#flush(runner, bag, cause);
+    else if (refused && !this.parts.sharedRunner) return this.#delivery.withdraw(prepared);
+    return this.#flush(runner, bag, cause, prepared);
   }
 
   beforeRollback(runner: QueryRunnerLike): Promise<void> | void {
@@ -177,8 +228,8 @@ export class Ledger {
     // The COMMIT may have been executed although its answer never came, and no further event is certain to come.
     const bag = this.#everythingOf(pending);
     if (pending.dirty) bag.addEverything();
-    this.#end(runner, pending);
-    return this.#flushTwice(bag);
+    const { marks } = this.#end(runner, pending);
+    return this.#flushTwice(bag, { rows: [], marks });
   }
 
   afterRollback(runner: QueryRunnerLike): Promise<void> | void {
@@ -188,8 +239,9 @@ export class Ledger {
       return;
     }
     const bag = this.#everythingOf(pending);
-    this.#end(runner, pending);
+    const prepared = this.#end(runner, pending);
     if (this.parts.sharedRunner) return this.#flush(runner, bag, 'rollback');
+    return this.#delivery.withdraw(prepared);
   }
 
   // What statements say about transactions
@@ -230,12 +282,15 @@ export class Ledger {
     const pending = this.#of(runner);
     if (runner.isTransactionActive || !pending.rawOpen) return;
     const bag = this.#everythingOf(pending);
-    this.#end(runner, pending);
+    void this.#delivery.withdraw(this.#end(runner, pending));
     pending.rawOpen = chain;
     if (this.parts.sharedRunner) void this.#flush(undefined, bag, 'rollback');
   }
 
-  #end(runner: QueryRunnerLike, pending: Pending, committed = false): void {
+  /** @returns what was prepared for its COMMIT. */
+  #end(runner: QueryRunnerLike, pending: Pending, committed = false): Prepared {
+    const { prepared } = pending;
+    pending.prepared = NOTHING;
     pending.levels = [];
     pending.accounting.clear();
     pending.rawOpen = false;
@@ -245,6 +300,17 @@ export class Ledger {
     pending.tangled = false;
     if (pending.tracked) this.parts.transactions.ended(runner, committed);
     pending.tracked = false;
+    return prepared;
+  }
+
+  /** {@link #everythingOf} without taking it. */
+  #everythingSoFar(pending: Pending): TagBag {
+    const bag = new TagBag();
+    for (const level of pending.levels) bag.merge(level);
+    if (pending.doomed) bag.merge(pending.doomed);
+    if (pending.dirty) bag.addEverything();
+    for (const { verb, table } of pending.accounting.unconfirmedWrites) this.parts.schema.addCoarse(table, verb, bag);
+    return bag;
   }
 
   /** All levels as one, with coarse tags for announced statements that nobody confirmed. */
@@ -290,29 +356,22 @@ export class Ledger {
 
   // Flushing
 
-  async #flush(runner: QueryRunnerLike | undefined, bag: TagBag, cause: Cause): Promise<void> {
-    if (bag.empty) return;
+  #flush(
+    runner: QueryRunnerLike | undefined,
+    bag: TagBag,
+    cause: Cause,
+    prepared: Prepared = NOTHING,
+  ): Promise<void> | void {
+    if (bag.empty) return this.#delivery.withdraw(prepared);
     // A look-up that fails inside a PostgreSQL transaction would undo the host's work.
-    const harmless = runner && !runner.isReleased && (this.parts.sharedRunner || !this.inTransaction(runner));
-    if (harmless) await lookUp(runner, bag, this.parts);
-    else settleCoarsely(bag);
-    await this.#invalidate(bag, cause);
+    const harmless = runner && (this.parts.sharedRunner || !this.inTransaction(runner));
+    return this.#delivery.deliver(harmless ? runner : undefined, bag, cause, prepared);
   }
 
-  async #flushTwice(bag: TagBag): Promise<void> {
+  async #flushTwice(bag: TagBag, prepared: Prepared = NOTHING): Promise<void> {
     if (bag.empty) return;
     settleCoarsely(bag);
-    this.parts.clock.after(REPEAT_MS, () => void this.#invalidate(bag, 'rollback'));
-    await this.#invalidate(bag, 'rollback');
-  }
-
-  async #invalidate(bag: TagBag, cause: Cause): Promise<void> {
-    const tags = bag.tags();
-    if (tags.length === 0) return;
-    try {
-      await this.parts.invalidator.invalidate(tags, cause);
-    } catch (error) {
-      this.parts.emit({ kind: 'invalidateFailed', tags, cause, attempt: 1, error: errorText(error) });
-    }
+    this.parts.clock.after(REPEAT_MS, () => void this.#delivery.deliver(undefined, bag, 'rollback'));
+    await this.#delivery.deliver(undefined, bag, 'rollback', prepared);
   }
 }

@@ -6,7 +6,7 @@ import { pathQuery, rowQuery, type Query } from './path-query.js';
 import { isObject, LOST, type Row } from './rows.js';
 import type { CompiledRule } from './compiled-rule.js';
 import type { Lookup, TagBag } from './tag-bag.js';
-import type { DriverLike, EntityMetadataLike, QueryRunnerLike } from './typeorm-like.js';
+import { isPostgresLike, type DriverLike, type EntityMetadataLike, type QueryRunnerLike } from './typeorm-like.js';
 
 /** A slow look-up must not keep a committed write from being invalidated. */
 const PATIENCE_MS = 2000;
@@ -113,6 +113,26 @@ function hydrated(
     if (value !== undefined) values.set(column.databaseName, value);
   }
   return values;
+}
+
+/** In PostgreSQL a failed SELECT poisons the host's transaction, unless a savepoint stands before it. */
+export async function lookUpInTransaction(runner: QueryRunnerLike, bag: TagBag, tools: Tools): Promise<void> {
+  if (!bag.asks) return;
+  if (!isPostgresLike(tools.driver.options.type)) return lookUp(runner, bag, tools);
+  let failed = false;
+  const emit: EventSink = (event) => {
+    failed ||= event.kind === 'cascadeFailed';
+    tools.emit(event);
+  };
+  try {
+    await runner.query('SAVEPOINT report_cache_look_up');
+    await lookUp(runner, bag, { ...tools, emit });
+    if (failed) await runner.query('ROLLBACK TO SAVEPOINT report_cache_look_up');
+    await runner.query('RELEASE SAVEPOINT report_cache_look_up');
+  } catch (error) {
+    tools.emit({ kind: 'cascadeFailed', entity: 'look-up', error: errorText(error) });
+    settleCoarsely(bag);
+  }
 }
 
 /** Gives up on asking: every open question becomes the coarse tags of its rule. */

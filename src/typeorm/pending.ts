@@ -1,5 +1,6 @@
 // What is known about one query runner between its statements and their end.
 import { Accounting } from './accounting.js';
+import { NOTHING, type Prepared } from './delivery.js';
 import { isObject } from './rows.js';
 import { TagBag } from './tag-bag.js';
 import type { QueryRunnerLike } from './typeorm-like.js';
@@ -25,6 +26,12 @@ export interface Pending {
   tangled: boolean;
   tracked: boolean;
   settling: boolean;
+  /** What was put in place before the COMMIT. */
+  prepared: Prepared;
+  /** The same before each statement outside transactions that is still running. */
+  statements: { readonly sql: string; readonly prepared: Prepared }[];
+  /** The same of statements that are done and not flushed yet. */
+  finished: Prepared;
 }
 
 export function newPending(): Pending {
@@ -41,6 +48,9 @@ export function newPending(): Pending {
     tangled: false,
     tracked: false,
     settling: false,
+    prepared: NOTHING,
+    statements: [],
+    finished: NOTHING,
   };
 }
 

@@ -15,6 +15,8 @@ import {
   type Rule,
 } from './cascade-rule.js';
 import { errorText } from './apply-rules.js';
+import type { Durable } from './delivery.js';
+import { ReplicaReads, walPosition } from './replica-reads.js';
 import { isObject } from './rows.js';
 import { safeFunctions } from './safe-functions.js';
 import { Schema } from './schema.js';
@@ -32,9 +34,12 @@ export interface TypeormPluginOptions {
   readonly readOnlyFunctions?: readonly string[];
   /** Tables that no report reads, such as an outbox: raw writes to them invalidate nothing. Default: none. */
   readonly ownTables?: readonly string[];
+  /** Writes announce themselves before their COMMIT. Default: false. */
+  readonly marks?: boolean;
 }
 
 /** Tables that TypeORM keeps for itself. */
+const OUTBOX_TABLES = ['report_cache_outbox', 'report_cache_state'];
 const TYPEORM_TABLES = ['migrations', 'typeorm_metadata', 'query-result-cache'];
 /** Databases whose default isolation reads each statement afresh, unless their configuration says otherwise. */
 const READ_COMMITTED = ['mssql', 'oracle', 'sap'];
@@ -44,6 +49,8 @@ interface Connection {
   readonly wrapped: () => Promise<unknown>;
   subscriber: SubscriberLike | undefined;
   schema: Schema | undefined;
+  /** Set while the outbox is on. */
+  durable: Durable | undefined;
 }
 
 function isDataSource(value: unknown): value is DataSourceLike {
@@ -100,7 +107,7 @@ export class TypeormPlugin {
       await this.#reattach(dataSource);
       return result;
     };
-    const connection: Connection = { original, wrapped, subscriber: undefined, schema: undefined };
+    const connection: Connection = { original, wrapped, subscriber: undefined, schema: undefined, durable: undefined };
     this.#connections.set(dataSource, connection);
     try {
       await this.#attach(dataSource, connection);
@@ -149,7 +156,8 @@ export class TypeormPlugin {
       if (!schema.holds(rule.entity))
         this.#advise(`cascade-entity:${name}`, `A cascade rule names ${name}, which this DataSource does not hold.`);
     }
-    const { type } = dataSource.options;
+    const { type, replication } = dataSource.options;
+    const replicated = replication !== undefined && isPostgresLike(type);
     const { readOnlyFunctions = [], ownTables = [], emit, clock, invalidator, transactions } = this.options;
     const safe = safeFunctions(catalogue?.functions, readOnlyFunctions);
     const subscriber = new CacheSubscriber({
@@ -162,7 +170,11 @@ export class TypeormPlugin {
       sharedRunner: dataSource.createQueryRunner() === dataSource.createQueryRunner(),
       snapshotByDefault,
       read: statementReader(flavourOf(type), safe),
-      ownTables: new Set([...TYPEORM_TABLES, ...ownTables]),
+      ownTables: new Set([...TYPEORM_TABLES, ...OUTBOX_TABLES, ...ownTables]),
+      marks: this.options.marks ?? false,
+      durable: () => connection.durable,
+      replayNeeded: replicated ? walPosition : () => Promise.resolve(undefined),
+      replicas: new ReplicaReads({ transactions, clock, emit, postgres: isPostgresLike(type) }),
     });
     if (connection.subscriber && dataSource.subscribers.includes(connection.subscriber))
       dataSource.subscribers.splice(dataSource.subscribers.indexOf(connection.subscriber), 1);

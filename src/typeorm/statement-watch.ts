@@ -2,12 +2,14 @@
 import { tableTag } from '../entry/tags.js';
 import type { EventSink } from '../contract/events.js';
 import type { Ledger } from './ledger.js';
+import type { ReplicaReads } from './replica-reads.js';
 import { isObject } from './rows.js';
 import type { Schema } from './schema.js';
 import type { Effect } from './statement.js';
 import { TagBag } from './tag-bag.js';
 import {
   isPostgresLike,
+  OWN,
   type AfterQueryEventLike,
   type DriverLike,
   type QueryEventLike,
@@ -23,6 +25,7 @@ export interface StatementParts {
   readonly emit: EventSink;
   /** Tables whose raw writes concern no report. */
   readonly ownTables: ReadonlySet<string>;
+  readonly replicas: ReplicaReads;
 }
 
 export class StatementWatch {
@@ -31,18 +34,36 @@ export class StatementWatch {
     private readonly parts: StatementParts,
   ) {}
 
-  before(event: QueryEventLike): void {
-    if (!/^\s*(?:start|begin|commit|end)\b/i.test(event.query)) return;
-    for (const effect of this.parts.read(event.query)) {
-      if (effect.kind === 'begin') this.ledger.beforeBegin(event.queryRunner);
-      if (effect.kind === 'commit') this.ledger.beforeRawCommit(event.queryRunner);
+  before(event: QueryEventLike): Answer {
+    const { query, queryRunner } = event;
+    if (query.startsWith(OWN)) return;
+    if (queryRunner.mode === 'slave') return this.parts.replicas.beforeRead(queryRunner);
+    if (!this.ledger.prepares && !/^\s*(?:start|begin|commit|end)\b/i.test(query)) return;
+    const effects = this.parts.read(query);
+    for (const effect of effects) {
+      if (effect.kind === 'begin') this.ledger.beforeBegin(queryRunner);
+      if (effect.kind === 'commit') this.ledger.beforeRawCommit(queryRunner);
     }
+    if (this.ledger.prepares) return this.#prepare(event, effects);
+  }
+
+  /** What must be in place before a write becomes durable. */
+  #prepare({ query, queryRunner }: QueryEventLike, effects: readonly Effect[]): Answer {
+    if (effects.some(({ kind }) => kind === 'commit')) return this.ledger.prepareCommit(queryRunner);
+    if (this.ledger.inTransaction(queryRunner)) return;
+    const bag = new TagBag();
+    for (const effect of effects) if (effect.kind === 'write' || effect.kind === 'unknown') this.#foresee(effect, bag);
+    if (!bag.empty) return this.ledger.prepareStatement(queryRunner, query, bag);
   }
 
   after(event: AfterQueryEventLike): Answer {
+    if (event.query.startsWith(OWN)) return;
     const effects = this.parts.read(event.query);
     if (effects.length === 0) return;
-    if (!event.success) return this.#failed(event, effects);
+    const { query, queryRunner, success, error } = event;
+    const outcome = success ? 'executed' : wasRefused(error, this.parts.driver) ? 'refused' : 'unknown';
+    this.ledger.statementDone(queryRunner, query, outcome);
+    if (!success) return this.#failed(event, effects);
     if (effects.length === 1) return this.#account(event, effects[0] as Effect);
     return this.#inOrder(event, effects);
   }
@@ -108,19 +129,28 @@ export class StatementWatch {
   }
 
   #addRaw(effect: Effect & { kind: 'unknown' | 'write' }, bag: TagBag): void {
-    const { schema, emit, ownTables } = this.parts;
+    if (!this.#foresee(effect, bag)) return;
+    const { schema, emit } = this.parts;
     if (effect.kind === 'unknown') {
-      bag.addEverything();
       emit({ kind: 'rawWrite', tables: [] });
       emit({ kind: 'advice', code: 'raw-sql', message: adviceFor(effect.why) });
-      return;
+    } else emit({ kind: 'rawWrite', tables: [schema.entitiesOf(effect.table)[0]?.tableName ?? effect.table] });
+  }
+
+  /** Adds all that the statement can concern, rows unknown. @returns false for a table that no report reads. */
+  #foresee(effect: Effect & { kind: 'unknown' | 'write' }, bag: TagBag): boolean {
+    const { schema, ownTables } = this.parts;
+    if (effect.kind === 'unknown') {
+      bag.addEverything();
+      return true;
     }
-    const [entity] = schema.entitiesOf(effect.table);
-    if (!entity && ownTables.has(effect.table)) return;
-    if (!entity) bag.add(tableTag(effect.table));
-    emit({ kind: 'rawWrite', tables: [entity?.tableName ?? effect.table] });
-    schema.addCoarse(effect.table, effect.verb, bag, effect.cascade);
-    if (effect.conflict) for (const verb of ['update', 'delete'] as const) schema.addCoarse(effect.table, verb, bag);
+    const { table, verb, cascade, conflict } = effect;
+    const known = schema.entitiesOf(table).length > 0;
+    if (!known && ownTables.has(table)) return false;
+    if (!known) bag.add(tableTag(table));
+    schema.addCoarse(table, verb, bag, cascade);
+    if (conflict) for (const one of ['update', 'delete'] as const) schema.addCoarse(table, one, bag);
+    return true;
   }
 }
 

@@ -39,6 +39,8 @@ export class CacheSubscriber implements SubscriberLike {
   /** A failure inside the plugin costs everything cached, never the host's write. */
   #guard(event: EventLike, entity: string, task: () => Answer): Answer {
     const failed = (error: unknown): Answer => {
+      // The host prefers no write to one that readers may see before its invalidation.
+      if (isObject(error) && Reflect.get(error, 'code') === 'ERC_MARK') throw error;
       this.parts.emit({ kind: 'cascadeFailed', entity, error: errorText(error) });
       const bag = new TagBag();
       bag.addEverything();

@@ -1,4 +1,5 @@
 // The members of TypeORM that the plugin uses, as structural types: nothing here loads TypeORM.
+import type { Ask } from '../contract/outbox.js';
 
 export interface ColumnLike {
   readonly propertyName: string;
@@ -78,6 +79,8 @@ export interface DriverLike {
 export interface QueryRunnerLike {
   readonly isReleased: boolean;
   readonly isTransactionActive: boolean;
+  /** `slave`: a replica, where the host has some. */
+  readonly mode?: string;
   query(query: string, parameters?: unknown[]): Promise<unknown>;
 }
 
@@ -88,6 +91,8 @@ export interface DataSourceLike {
     readonly synchronize?: boolean;
     readonly migrationsRun?: boolean;
     readonly dropSchema?: boolean;
+    /** Set where reads go to replicas. */
+    readonly replication?: unknown;
   };
   readonly driver: DriverLike;
   readonly entityMetadatas: readonly EntityMetadataLike[];
@@ -156,6 +161,14 @@ export interface SubscriberLike {
   afterTransactionCommit?(event: EventLike): Answer;
   beforeTransactionRollback?(event: EventLike): Answer;
   afterTransactionRollback?(event: EventLike): Answer;
+}
+
+/** In front of every statement of the library's own: the plugin does not account for itself. */
+export const OWN = '/* report cache */ ';
+
+/** Runs the library's own statements on the connection of `runner`. */
+export function askAs(runner: QueryRunnerLike): Ask {
+  return (sql, parameters) => runner.query(OWN + sql, parameters);
 }
 
 const POSTGRES_LIKE: readonly string[] = ['postgres', 'aurora-postgres', 'cockroachdb'];

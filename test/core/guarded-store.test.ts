@@ -1,7 +1,7 @@
 // A store that fails or hangs: readers are told "unavailable" in time, writers are told the failure.
 import { describe, expect, it } from '@jest/globals';
 import type { CacheEvent } from '../../src/contract/events.js';
-import type { Store } from '../../src/contract/store.js';
+import type { Marks, Store } from '../../src/contract/store.js';
 import { GuardedStore } from '../../src/core/guarded-store.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -11,30 +11,39 @@ const POSITION = { epoch: 'epoch-1', seq: 0 };
 const fail = () => Promise.reject(new Error('broken'));
 const hang = () => new Promise<never>(() => undefined);
 
+/** A store for one process has no marks to share. */
+function withMarks(store: Store): Store & Marks {
+  return Object.assign(store, { mark: fail, unmark: fail });
+}
+
 /** Every operation does the same. */
-function storeThat(operation: () => Promise<never>): Store {
+function storeThat(operation: () => Promise<never>): Store & Marks {
   return {
     name: 'redis',
     lookup: operation,
     put: operation,
     invalidate: operation,
+    mark: operation,
+    unmark: operation,
     position: operation,
     evict: () => undefined,
     close: () => undefined,
   };
 }
 
-function guard(inner: Store, clock = new FakeClock()) {
+function guard(inner: Store & Marks, clock = new FakeClock()) {
   const events: CacheEvent[] = [];
   return { clock, events, store: new GuardedStore(inner, 250, clock, (event) => events.push(event)) };
 }
 
-const operations = (store: Store, clock: FakeClock) =>
+const operations = (store: Store & Marks, clock: FakeClock) =>
   ({
     lookup: () => store.lookup('k'),
     put: () => store.put('k', makeEntry(POSITION, clock.now())),
     invalidate: () => store.invalidate(['student:1']),
     position: () => store.position(),
+    mark: () => store.mark(['student:1'], 'm1', 5000),
+    unmark: () => store.unmark('m1'),
   }) as const;
 
 describe.each([
@@ -77,7 +86,7 @@ describe.each([
 describe('a store that answers', () => {
   it('is passed on, without events or timers left', async () => {
     const clock = new FakeClock();
-    const { store, events } = guard(memoryOn(clock), clock);
+    const { store, events } = guard(withMarks(memoryOn(clock)), clock);
     expect(await store.lookup('k')).toEqual({ outcome: 'miss', reason: 'absent', position: POSITION });
     expect(await store.put('k', makeEntry(POSITION, clock.now()))).toBe('stored');
     expect(await store.lookup('k')).toMatchObject({ outcome: 'hit' });
@@ -89,7 +98,7 @@ describe('a store that answers', () => {
 
   it('leaves nothing running when it is closed', async () => {
     const clock = new FakeClock();
-    const { store } = guard(memoryOn(clock), clock);
+    const { store } = guard(withMarks(memoryOn(clock)), clock);
     await store.lookup('k');
     await store.close();
     expect(clock.waiting).toBe(0);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { collapse, Invalidations } from '../../src/core/invalidations.js';
+import { plainWriters } from '../support/plain-writers.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { SharedHub } from '../fakes/shared-hub.js';
 
@@ -12,8 +13,9 @@ function setUp(maxPending = 100) {
   const hub = new SharedHub(clock);
   const client = hub.client();
   const events: CacheEvent[] = [];
-  const options = { holdMs: 2000, maxTagsPerKind: 64, maxPending };
-  const invalidations = new Invalidations(client, options, clock, (event) => events.push(event));
+  const invalidations = new Invalidations(client, undefined, plainWriters({ maxPending }), clock, (event) =>
+    events.push(event),
+  );
   return { clock, hub, client, events, invalidations };
 }
 

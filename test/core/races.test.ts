@@ -8,6 +8,7 @@ import { TieredStore } from '../../src/core/tiered-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { TagTable } from '../../src/stores/memory/tag-table.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
+import { plainWriters } from '../support/plain-writers.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { SharedHub } from '../fakes/shared-hub.js';
 import { draft, lead, request, tick } from './set-up.js';
@@ -28,8 +29,8 @@ function processOn(shared: SharedHub) {
   const client = shared.client();
   const memory = new MemoryStore(new TagTable('', 1000), LIMITS, clock);
   const store = new TieredStore(memory, client, { leaseMs: 250, overdueMs: 100 }, clock, emit);
-  client.listen(store);
-  const invalidations = new Invalidations(store, { holdMs: 2000, maxTagsPerKind: 64, maxPending: 1000 }, clock, emit);
+  store.follow(client);
+  const invalidations = new Invalidations(store, undefined, plainWriters(), clock, emit);
   const scopes = new Scopes();
   const cache = new Cache(store, invalidations, scopes, { waitMs: 30_000, maxTags: 256 }, clock, emit);
   return { client, memory, store, invalidations, scopes, cache };

@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { TagTable } from '../../src/stores/memory/tag-table.js';
 import { AsyncStore } from '../fakes/async-store.js';
 import type { FakeClock } from '../fakes/fake-clock.js';
+import { plainWriters } from '../support/plain-writers.js';
 
 const LIMITS = { maxBytes: 8 << 20, maxBytesPerOwner: 4 << 20, maxTtlMs: Infinity };
 
@@ -25,7 +26,7 @@ export function memoryOn(clock: FakeClock, epoch = 'epoch-1'): MemoryStore {
 export function coreOver(store: Store, clock: FakeClock, { waitMs = 30_000, maxTags = 256 } = {}) {
   const events: CacheEvent[] = [];
   const emit = (event: CacheEvent) => void events.push(event);
-  const invalidations = new Invalidations(store, { holdMs: 2000, maxTagsPerKind: 64, maxPending: 1000 }, clock, emit);
+  const invalidations = new Invalidations(store, undefined, plainWriters(), clock, emit);
   const scopes = new Scopes();
   const cache = new Cache(store, invalidations, scopes, { waitMs, maxTags }, clock, emit);
   return { clock, store, events, emit, invalidations, scopes, cache };

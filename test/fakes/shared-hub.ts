@@ -128,6 +128,7 @@ export class HubClient implements Store, Backplane {
     return position;
   }
 
+  acknowledge(): void {}
   evict(): void {}
   close(): void {}
 }

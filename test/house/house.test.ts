@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: ['options', 'entry', 'contract'],
   http: ['core', 'options', 'entry', 'contract'],
   typeorm: ['core', 'options', 'entry', 'contract'],
+  outbox: ['entry', 'contract'],
   scheduler: ['core', 'options', 'entry', 'contract'],
   admin: ['http', 'core', 'options', 'entry', 'contract'],
 };

@@ -94,6 +94,7 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
       owner: 'ann',
       tags: ['report:42'],
     }),
+    atLeast: () => undefined,
     varyKey: (key, names, values) => JSON.stringify([key, names, values.map((value) => value ?? null)]),
     targetTags: () => ['report:42'],
     invalidate: async () => undefined,

@@ -58,7 +58,11 @@ function pushes(store: RedisStore) {
     heard = resolve;
   });
   // A new namespace begins with a push without tags: its epoch.
-  store.listen({ push: (_epoch, seq, tags) => tags.length > 0 && heard({ seq, tags }), lost: () => undefined });
+  store.listen({
+    push: (_epoch, seq, tags) => tags.length > 0 && heard({ seq, tags }),
+    acknowledged: () => undefined,
+    lost: () => undefined,
+  });
   return next;
 }
 

@@ -176,6 +176,7 @@ describe('redis store', () => {
     let wake = () => {};
     reader.store.listen({
       push: (epoch, seq, tags) => (pushes.push([epoch, seq, tags]), wake()),
+      acknowledged: () => undefined,
       lost: () => undefined,
     });
     /** The push with this number; earlier ones may still be on their way. */
@@ -229,7 +230,7 @@ describe('redis store', () => {
     });
     Object.assign(subscriber, { subscribe: rejectingFirst });
     let heard = false;
-    store.listen({ push: () => (heard = true), lost: () => undefined });
+    store.listen({ push: () => (heard = true), acknowledged: () => undefined, lost: () => undefined });
     for (let turn = 0; !heard && turn < 2000; turn += 1) await store.invalidate(['student:1']);
     await store.close();
     expect(heard).toBe(true);

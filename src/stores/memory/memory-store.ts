@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
-import type { Lookup, PutOutcome, Store } from '../../contract/store.js';
+import type { InvalidateOptions, Lookup, PutOutcome, Store } from '../../contract/store.js';
 import { keyTag } from '../../entry/tags.js';
 import type { TagTable } from './tag-table.js';
 
@@ -128,8 +128,8 @@ export class MemoryStore implements Store {
     return true;
   }
 
-  invalidate(tags: readonly string[]): Position {
-    const position = this.table.invalidate(tags);
+  invalidate(tags: readonly string[], options: InvalidateOptions = {}): Position {
+    const position = this.table.invalidate(tags, options.lsn);
     // Not needed for correctness: the table already refuses the entry. It returns the memory at once.
     for (const tag of tags) if (tag.startsWith(KEY_PREFIX)) this.#slots.delete(tag.slice(KEY_PREFIX.length));
     return position;

@@ -32,8 +32,8 @@ export class TagTable {
   }
 
   /** As the truth: gives the next number to all `tags` at once. */
-  invalidate(tags: readonly string[]): Position {
-    this.#advance(this.#position.seq + 1, tags);
+  invalidate(tags: readonly string[], lsn = ''): Position {
+    this.#advance(this.#position.seq + 1, tags, lsn);
     return this.#position;
   }
 
@@ -87,8 +87,11 @@ export class TagTable {
     return seq === undefined || seq <= entry.asOf;
   }
 
-  #advance(seq: number, tags: readonly string[]): void {
-    this.#position = { epoch: this.#position.epoch, seq };
+  #advance(seq: number, tags: readonly string[], told = ''): void {
+    const { epoch, lsn = '' } = this.#position;
+    // What a write without one needs of a replica is not known.
+    const latest = told === '' ? '' : told > lsn ? told : lsn;
+    this.#position = { epoch, seq, ...(latest !== '' && { lsn: latest }) };
     this.#write(seq, tags);
   }
 

@@ -1,19 +1,26 @@
-// Entries and the truth about invalidations in Redis, shared by every process.
-import { createHash, randomBytes } from 'node:crypto';
+// Entries and the truth about them in Redis: shared by all processes.
 import type { Backplane, BackplaneListener } from '../../contract/backplane.js';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
-import type { Lookup, MissReason, PutOutcome, Store } from '../../contract/store.js';
+import type { History } from '../../contract/history.js';
+import type { RedisLike } from '../../contract/redis-like.js';
+import type {
+  Invalidated,
+  InvalidateOptions,
+  Lookup,
+  Marks,
+  MissReason,
+  PutOutcome,
+  Store,
+} from '../../contract/store.js';
 import { decodeEntry, encodeHeader } from '../../entry/codec.js';
 import { keyTag } from '../../entry/tags.js';
-import { BUMP } from './lua/bump.js';
-import { CHECK } from './lua/check.js';
-import { INDEX } from './lua/index-position.js';
-import { PUT } from './lua/put.js';
 import { LookUpBatch } from './look-up-batch.js';
+import { Pushes } from './pushes.js';
+import { RedisHistory } from './redis-history.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
-import type { RedisLike, SubscriberLike } from '../../contract/redis-like.js';
+import { SCRIPTS, Scripts } from './scripts.js';
 
 export interface RedisStoreOptions {
   /** Letters, digits, `.`, `_`, `-`. */
@@ -24,34 +31,20 @@ export interface RedisStoreOptions {
   readonly maxTags: number;
 }
 
-interface Script {
-  readonly lua: string;
-  readonly sha: string;
-}
-
-const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') });
-const SCRIPTS = { check: script(CHECK), put: script(PUT), bump: script(BUMP), index: script(INDEX) };
-
-/** A client with `stringNumbers` gives integers as text, and as text 10 comes before 9. */
-type Reply = [epoch: string, seq: number | string, ...codes: string[]];
-
-const positionOf = ([epoch, seq]: Reply): Position => ({ epoch, seq: Number(seq) });
-
-/** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
-const USABLE = new Set(['ready', 'wait']);
-
 /**
  * Throws on every failure of Redis; turning failures into misses is the business of the layer around it.
  * Needs Redis 7 or Valkey.
  */
-export class RedisStore implements Store, Backplane {
+export class RedisStore implements Store, Marks, Backplane {
   readonly name = 'redis';
-  readonly #client: RedisLike;
+  /** The same Redis as the sweeper sees it. */
+  readonly history: History;
   readonly #keys: RedisKeys;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
+  readonly #scripts: Scripts;
   readonly #lookUps: LookUpBatch;
-  #subscriber: SubscriberLike | undefined;
+  readonly #pushes: Pushes;
 
   /** @throws ERC_REDIS for something that is no ioredis client. */
   constructor(client: RedisLike, options: RedisStoreOptions, clock: Clock) {
@@ -62,15 +55,22 @@ export class RedisStore implements Store, Backplane {
     ) {
       throw new ReportCacheError('ERC_REDIS', 'The `redis` option is not an ioredis client.');
     }
-    this.#client = client;
     this.#options = options;
     this.#clock = clock;
     this.#keys = redisKeys(options.namespace, options.version, client.options?.keyPrefix ?? '');
+    this.#scripts = new Scripts(client, this.#keys);
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
+    this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
+    this.history = new RedisHistory(this.#scripts, this);
+  }
+
+  /** From now on nothing is served unless a sweeper has vouched for it within `lambdaMs`; undefined ends that. */
+  requireWatermark(lambdaMs: number | undefined): void {
+    this.#scripts.requireWatermark(lambdaMs);
   }
 
   async lookup(key: string): Promise<Lookup> {
-    this.#assertUsable();
+    this.#scripts.assertUsable();
     return this.#lookUps.lookUp(key);
   }
 
@@ -79,9 +79,9 @@ export class RedisStore implements Store, Backplane {
     if (ttl < 1) return 'declined';
     if (inherited.some((dependency) => dependency.epoch !== entry.epoch)) return 'epoch';
     const oldest = inherited.reduce((least, { asOf }) => Math.min(least, asOf), entry.asOf);
-    const [, , code] = (await this.#run(
+    const { rest } = await this.#scripts.run(
       SCRIPTS.put,
-      [this.#keys.table, this.#keys.entry(key)],
+      [this.#keys.entry(key)],
       [
         entry.epoch,
         entry.asOf,
@@ -94,71 +94,53 @@ export class RedisStore implements Store, Backplane {
         keyTag(key),
         ...[...oldestByTag(inherited)].flat(),
       ],
-    )) as Reply;
-    return code as PutOutcome;
+    );
+    return rest[0] as PutOutcome;
   }
 
-  async invalidate(tags: readonly string[]): Promise<Position> {
-    const args = [this.#options.maxTags, ...tags];
-    return positionOf((await this.#run(SCRIPTS.bump, [this.#keys.table], args)) as Reply);
+  async invalidate(tags: readonly string[], { mark = '', lsn = '' }: InvalidateOptions = {}): Promise<Invalidated> {
+    const args = [this.#options.maxTags, mark, lsn, this.#scripts.process, ...tags];
+    const { position, rest } = await this.#scripts.run(SCRIPTS.bump, [], args);
+    const [epochAge, awaited] = rest;
+    return { ...position, epochAgeMs: Number(epochAge), awaited: awaited ? String(awaited).split(' ') : [] };
   }
 
-  async position(): Promise<Position> {
-    return positionOf((await this.#run(SCRIPTS.index, [this.#keys.table], [])) as Reply);
+  async mark(tags: readonly string[], id: string, ttlMs: number): Promise<Position> {
+    return (await this.#scripts.run(SCRIPTS.mark, [], [id, ttlMs, ...tags])).position;
+  }
+
+  async unmark(id: string): Promise<void> {
+    await this.#scripts.run(SCRIPTS.clear, [], [id]);
+  }
+
+  async position(leaseMs?: number): Promise<Position> {
+    const lease = leaseMs === undefined ? ['', 0] : [this.#scripts.process, leaseMs];
+    return (await this.#scripts.run(SCRIPTS.index, [], lease)).position;
   }
 
   listen(listener: BackplaneListener): void {
-    const subscriber = this.#client.duplicate() as SubscriberLike;
-    this.#subscriber = subscriber;
-    subscriber.on('message', (_channel: string, message: string) => {
-      const [epoch = '', seq = '', ...tags] = message.split(' ');
-      listener.push(epoch, Number(seq), tags);
-    });
-    subscriber.on('close', () => listener.lost());
-    // Without a listener ioredis prints; the reconnect is its own business and `close` has already been told.
-    subscriber.on('error', () => listener.lost());
-    // ioredis renews a subscription after a reconnect only if it was in force before; this one may have been given up.
-    const subscribe = () => {
-      subscriber.subscribe(this.#keys.channel).catch(() => listener.lost());
-    };
-    subscriber.on('ready', subscribe);
-    subscribe();
+    this.#pushes.listen(listener);
+  }
+
+  acknowledge(writer: string, epoch: string, seq: number): void {
+    this.#pushes.acknowledge(writer, epoch, seq);
   }
 
   /** Memory belongs to the layer in front. */
   evict(): void {}
 
-  /** Resolves once the connection for pushes is closed, as far as it was open. */
-  async close(): Promise<void> {
-    const subscriber = this.#subscriber;
-    if (subscriber === undefined) return;
-    const closed = new Promise<void>((resolve) => {
-      if (subscriber.status === 'ready') subscriber.on('end', () => resolve());
-      else resolve();
-    });
-    subscriber.disconnect();
-    await closed;
-  }
-
-  #assertUsable(): void {
-    if (!USABLE.has(this.#client.status)) throw new Error(`Redis connection is ${this.#client.status}.`);
+  close(): Promise<void> {
+    return this.#pushes.close();
   }
 
   /** One round trip: CHECK, then the fields of what it left standing. Bodies do not pass through Lua, which is slow. */
   async #lookUpAll(keys: readonly string[]): Promise<(Lookup | Error)[]> {
     const entryKeys = keys.map((key) => this.#keys.entry(key));
-    const names = [this.#keys.table, ...entryKeys];
-    const args = [names.length, ...names, spareEpoch(), this.#keys.channel, ...keys.map(keyTag)];
-    let [checked, ...fetched] = await this.#pipelined('evalsha', SCRIPTS.check.sha, args, entryKeys);
-    if (isNoScript(checked?.[0]))
-      [checked, ...fetched] = await this.#pipelined('eval', SCRIPTS.check.lua, args, entryKeys);
-    if (!checked) throw new Error('Redis answered a pipeline with nothing.');
-    if (checked[0]) throw checked[0];
-    const reply = checked[1] as Reply;
-    const [, , ...codes] = reply;
-    const position = positionOf(reply);
+    const { reply, fetched } = await this.#scripts.runAndFetch(SCRIPTS.check, entryKeys, keys.map(keyTag), FIELDS);
+    const { position, rest: codes } = reply;
     return fetched.map(([error, fields], index) => {
       if (error !== null) return error;
+      if (position.live === false) return { outcome: 'unavailable', reason: 'watermark' };
       const code = codes[index];
       if (code !== 'hit') return { outcome: 'miss', reason: code as MissReason, position };
       return this.#found(fields as (Buffer | null)[], position);
@@ -172,25 +154,10 @@ export class RedisStore implements Store, Backplane {
     if (this.#clock.now() >= entry.staleAt) return { outcome: 'miss', reason: 'expired', position };
     return { outcome: 'hit', entry, layer: 'redis', position };
   }
-
-  async #pipelined(command: string, scriptText: string, args: (string | number)[], entryKeys: readonly string[]) {
-    const pipeline = this.#client.pipeline();
-    pipeline.call(command, scriptText, ...args);
-    for (const entryKey of entryKeys) pipeline.hmgetBuffer(entryKey, 'g', 'h', 'b');
-    return (await pipeline.exec()) ?? [];
-  }
-
-  async #run({ lua, sha }: Script, keys: string[], args: (string | Buffer | number)[]): Promise<unknown> {
-    this.#assertUsable();
-    const rest = [keys.length, ...keys, spareEpoch(), this.#keys.channel, ...args];
-    try {
-      return await this.#client.call('evalsha', sha, ...rest);
-    } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return this.#client.call('eval', lua, ...rest);
-    }
-  }
 }
+
+/** Guard, header, body. */
+const FIELDS = ['g', 'h', 'b'];
 
 /** A report over ten thousand cached values depends on few tags: each counts once, as of its oldest use. */
 function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {
@@ -198,19 +165,6 @@ function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {
   for (const { tags, asOf } of inherited)
     for (const tag of tags) oldest.set(tag, Math.min(asOf, oldest.get(tag) ?? asOf));
   return oldest;
-}
-
-const processName = randomBytes(9).toString('base64url');
-let spares = 0;
-
-/** Used only if Redis has to begin a new history; never the same twice. */
-function spareEpoch(): string {
-  spares += 1;
-  return `${processName}.${spares.toString(36)}`;
-}
-
-function isNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 
 function decodeOrUndefined(guard: Buffer, header: Buffer, body: Buffer): Entry | undefined {

@@ -1,7 +1,8 @@
 // Records what the plugin asks of the cache, and lets a test hold or order it.
 import type { Clock } from '../../../src/contract/clock.js';
+import type { Invalidated } from '../../../src/contract/store.js';
 import type { CacheEvent } from '../../../src/contract/events.js';
-import type { Invalidator, TransactionTracker } from '../../../src/contract/invalidation.js';
+import type { Invalidator, Mark, TransactionTracker } from '../../../src/contract/invalidation.js';
 
 export interface Flush {
   readonly tags: readonly string[];
@@ -40,16 +41,31 @@ export class Recorder implements Invalidator, TransactionTracker {
   during: ((flush: Flush) => Promise<void> | void) | undefined;
   readonly #waiting: { count: number; resolve: () => void }[] = [];
 
-  async invalidate(tags: readonly string[], cause: string): Promise<void> {
+  async invalidate(tags: readonly string[], cause: string): Promise<Invalidated | undefined> {
     const flush = { tags: [...tags].sort(), cause };
     this.flushes.push(flush);
     for (const one of this.#waiting) if (this.flushes.length >= one.count) one.resolve();
     await this.during?.(flush);
+    return undefined;
+  }
+
+  /** How far a replica must have replayed for what is being computed. */
+  replayNeeded: string | undefined;
+
+  mark(tags: readonly string[]): Promise<Mark | undefined> {
+    this.tracked.push('marked');
+    return Promise.resolve({ id: 'm1', tags });
+  }
+
+  unmark(): Promise<void> {
+    this.tracked.push('unmarked');
+    return Promise.resolve();
   }
 
   began = (): void => void this.tracked.push('began');
   wrote = (): void => void this.tracked.push('wrote');
   keepsSnapshot = (): void => void this.tracked.push('snapshot');
+  readFromThePast = (): void => void this.tracked.push('past');
   ended = (): void => void this.tracked.push('ended');
 
   emit = (event: CacheEvent): void => void this.events.push(event);

@@ -1,15 +1,28 @@
 // BUMP: one new sequence number for all tags of a write, told to every process.
 import { ALLOW_OOM, GUARD } from './guard.js';
+import { MARKS } from './marks.js';
 
 /**
- * KEYS[1] tag table. ARGV[1] spare epoch, ARGV[2] channel, ARGV[3] most fields of the table, then the tags.
+ * ARGV[4] most fields of the table, ARGV[5] the mark that ends, or '', ARGV[6] WAL position after the commit, or '',
+ * ARGV[7] name of the writer's process, then the tags.
  * The tag `*` raises the floor: every entry read before is invalid. So does a table that would outgrow its bound.
- * Returns {epoch, seq}. Publishes `<epoch> <seq> <tag> ...`. Cost: O(tags), whatever the number of entries.
+ * Returns head + {ms since the epoch began, names of the other processes that hold a lease for which writers wait}.
+ * Publishes `<epoch> <seq> <tag> ...`, and ` !b:<writer>` behind it where somebody is waited for: an older release takes
+ * that for a tag that nobody carries. Cost: O(tags), whatever the number of entries.
  */
-export const BUMP = `${ALLOW_OOM}${GUARD}
+export const BUMP = `${ALLOW_OOM}${GUARD}${MARKS}
+if ARGV[5] ~= '' then unmark(ARGV[5]) end
 seq = redis.call('HINCRBY', t, '!seq', 1)
+if ARGV[6] > lsn then
+  lsn = ARGV[6]
+  redis.call('HSET', t, '!lsn', lsn)
+elseif ARGV[6] == '' and lsn ~= '' then
+  -- What this write needs of a replica is not known, so no replica is believed until somebody knows again.
+  lsn = ''
+  redis.call('HDEL', t, '!lsn')
+end
 local all = false
-for from = 4, #ARGV, 500 do
+for from = 8, #ARGV, 500 do
   local pairs = {}
   for i = from, math.min(from + 499, #ARGV) do
     if ARGV[i] == '*' then
@@ -21,12 +34,26 @@ for from = 4, #ARGV, 500 do
   end
   if #pairs > 0 then redis.call('HSET', t, unpack(pairs)) end
 end
-if all or redis.call('HLEN', t) > tonumber(ARGV[3]) then
-  redis.call('UNLINK', t)
-  redis.call('HSET', t, '!ep', ep, '!inc', inc, '!seq', seq, '!floor', seq)
-  redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' *')
-else
-  redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' ' .. table.concat(ARGV, ' ', 4))
+local others = redis.call('HMGET', t, '!leases', '!born', '!gen')
+local waited = {}
+for name, due in string.gmatch(others[1] or '', '(%S+) (%d+)') do
+  if name ~= ARGV[7] and tonumber(due) > clock() then waited[#waited + 1] = name end
 end
-return {ep, seq}
+local told = table.concat(ARGV, ' ', 8)
+if all or redis.call('HLEN', t) > tonumber(ARGV[4]) then
+  floor = seq
+  redis.call('UNLINK', t)
+  redis.call('HSET', t, '!ep', ep, '!inc', owner, '!seq', seq, '!floor', floor, '!born', others[2] or clock())
+  if lsn ~= '' then redis.call('HSET', t, '!lsn', lsn) end
+  if live then redis.call('HSET', t, '!live', live, '!lambda', lambda) end
+  if others[1] then redis.call('HSET', t, '!leases', others[1]) end
+  if others[3] then redis.call('HSET', t, '!gen', others[3]) end
+  told = '*'
+end
+if #waited > 0 then told = told .. ' !b:' .. ARGV[7] end
+redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' ' .. told)
+local reply = head()
+reply[6] = clock() - (tonumber(others[2]) or 0)
+reply[7] = table.concat(waited, ' ')
+return reply
 `;

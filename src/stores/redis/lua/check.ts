@@ -1,15 +1,17 @@
 // CHECK: may these entries be served, and what is the position to capture if not.
 import { ALLOW_OOM, GUARD } from './guard.js';
+import { MARKS } from './marks.js';
 
 /**
- * KEYS[1] tag table, KEYS[2...] entries. ARGV[1] spare epoch, ARGV[2] channel, ARGV[3...] each key's own tag.
- * Returns {epoch, seq, code...}, a code for each entry: `hit`, `absent`, `epoch` (another history), `invalidated`.
- * An entry found invalid is unlinked, so that its body is not sent after this reply.
+ * KEYS[3...] entries. ARGV[4...] each key's own tag. Returns head + {code...}, a code for each entry: `hit`, `absent`,
+ * `epoch` (another history), `invalidated`, `flux` (a write to it is under way).
+ * An entry found invalid is unlinked, so that its body is not sent after this reply. One in flux is kept: if the write is
+ * rolled back, it is valid again.
  * The guard field `g` reads `<epoch> <asOf> <tag> <tag> ...`.
  */
-export const CHECK = `${ALLOW_OOM}${GUARD}
-local reply = {ep, seq}
-for k = 2, #KEYS do
+export const CHECK = `${ALLOW_OOM}${GUARD}${MARKS}
+local codes = {}
+for k = 3, #KEYS do
   local code = 'absent'
   -- pcall: a key of another type is its reader's misfortune, not that of all who are asked about here.
   local g = redis.pcall('HGET', KEYS[k], 'g')
@@ -17,21 +19,33 @@ for k = 2, #KEYS do
     code = 'hit'
     local gep, gas, rest = string.match(g, '^(%S+) (%d+)(.*)$')
     local asOf = tonumber(gas)
+    local tags = {ARGV[k + 1]}
+    for tag in string.gmatch(rest, '%S+') do tags[#tags + 1] = tag end
+    local flux = influx('*')
+    for i = 1, marked and #tags or 0 do
+      if influx(tags[i]) then flux = true end
+    end
     if gep ~= ep then
       code = 'epoch'
     elseif asOf < floor then
       code = 'invalidated'
     else
-      local fields = {':' .. ARGV[k + 1]}
-      for tag in string.gmatch(rest, '%S+') do fields[#fields + 1] = ':' .. tag end
-      local marks = redis.call('HMGET', t, unpack(fields))
-      for i = 1, #marks do
-        if marks[i] and tonumber(marks[i]) > asOf then code = 'invalidated' end
+      local fields = {}
+      for i = 1, #tags do fields[i] = ':' .. tags[i] end
+      local seqs = redis.call('HMGET', t, unpack(fields))
+      for i = 1, #seqs do
+        if seqs[i] and tonumber(seqs[i]) > asOf then code = 'invalidated' end
       end
     end
-    if code ~= 'hit' then redis.call('UNLINK', KEYS[k]) end
+    if code ~= 'hit' then
+      redis.call('UNLINK', KEYS[k])
+    elseif flux then
+      code = 'flux'
+    end
   end
-  reply[k + 1] = code
+  codes[#codes + 1] = code
 end
+local reply = head()
+for i = 1, #codes do reply[#reply + 1] = codes[i] end
 return reply
 `;

@@ -1,7 +1,20 @@
-// INDEX: the current position, nothing else.
+// INDEX: the current position, for readers who hold the entry and for the sweeper; and where wanted a lease that writers wait for.
 import { ALLOW_OOM, GUARD } from './guard.js';
 
-/** KEYS[1] tag table. ARGV[1] spare epoch, ARGV[2] channel. Returns {epoch, seq}. */
+/**
+ * ARGV[4] name of the process that wants a lease, or '', ARGV[5] its length in ms.
+ * Returns head + {clock of Redis in ms, generation or ''}.
+ */
 export const INDEX = `${ALLOW_OOM}${GUARD}
-return {ep, seq}
+if ARGV[4] ~= '' then
+  local leases = {ARGV[4] .. ' ' .. clock() + tonumber(ARGV[5])}
+  for name, due in string.gmatch(redis.call('HGET', t, '!leases') or '', '(%S+) (%d+)') do
+    if name ~= ARGV[4] and tonumber(due) > clock() then leases[#leases + 1] = name .. ' ' .. due end
+  end
+  redis.call('HSET', t, '!leases', table.concat(leases, ' '))
+end
+local reply = head()
+reply[6] = clock()
+reply[7] = redis.call('HGET', t, '!gen') or ''
+return reply
 `;

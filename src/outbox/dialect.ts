@@ -1,0 +1,55 @@
+// What differs between the databases that can hold an outbox.
+import type { Ask } from '../contract/outbox.js';
+
+export type DialectName = 'postgres' | 'mysql';
+
+/** What a statement gave back, whatever the driver and the version of TypeORM. */
+export interface Outcome {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly affected: number;
+  /** The id of an inserted row. */
+  readonly id: string | undefined;
+}
+
+/** Expressions that only some servers allow or need; found out once, and again after a failure. */
+export interface ServerFacts {
+  /**
+   * SQL of a text that is another one whenever commits may have been lost: after a restart, a failover, a restore. It
+   * must not depend on settings of the session, nor on rounding.
+   */
+  readonly incarnation: string;
+  /** SQL of the WAL position that shows everything that the statement sees, 16 hex digits; or NULL. */
+  readonly lsn: string;
+}
+
+export interface Dialect {
+  readonly name: DialectName;
+  quote(identifier: string): string;
+  /** Runs a statement whose parameters are `$1`, `$2`, … */
+  run(ask: Ask, sql: string, parameters: readonly unknown[]): Promise<Outcome>;
+  facts(ask: Ask): Promise<ServerFacts>;
+  /** SQL of the current time, and of the milliseconds that have passed since a time. */
+  readonly now: string;
+  msSince(time: string): string;
+  readonly true: string;
+  readonly connectionId: string;
+  /** Makes an INSERT of a row that exists already do nothing. */
+  readonly unlessExists: string;
+  /** Makes INSERT give back the id, where it does not do so by itself. `wake`: a parameter, the channel to notify. */
+  returningId(wake?: string): string;
+  /** SQL of the columns of a table: `name`; parameters: table and, if given, schema. */
+  columns(schema: string | undefined): string;
+}
+
+export const OUTBOX_TABLE = 'report_cache_outbox';
+export const STATE_TABLE = 'report_cache_state';
+
+/** A table's name for SQL, in its schema if one is given. */
+export function qualified(dialect: Pick<Dialect, 'quote'>, schema: string | undefined, table: string): string {
+  return schema === undefined ? table : `${dialect.quote(schema)}.${table}`;
+}
+
+/** Ids as SQL: they were read from a bigint column, and are checked because they stand in the statement itself. */
+export function idList(ids: readonly string[]): string {
+  return ids.map((id) => BigInt(id).toString()).join(',');
+}

@@ -1,0 +1,215 @@
+// Sweeps the outbox again and again: at its period, when told that something waits, and again after failures.
+import type { Clock, TimerHandle } from '../contract/clock.js';
+import { PruneSamples } from './prune-samples.js';
+import { boundOutbox, sweep, SweepFailure, type Sweep, type SweepParts } from './sweep.js';
+
+export interface SweeperParts extends SweepParts {
+  readonly clock: Clock;
+  /** The longest that any entry lives, ms; asked once a minute. */
+  readonly maxTtlMs: () => number;
+  /** From 0 to 1. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** What came of {@link Sweeper.sweepNow}. */
+export type SweepResult =
+  Sweep | { readonly outcome: 'failed'; readonly error: SweepFailure } | { readonly outcome: 'closed' };
+
+export interface SweeperState {
+  /** `adopting`: not known yet, or between two epochs. `fenced`: the database follows another Redis. */
+  readonly adoption: 'adopted' | 'adopting' | 'fenced';
+  /** Wall clock, ms, of the last sweep that was complete. */
+  readonly lastSuccess: number | undefined;
+  /** Age of the watermark as far as this process knows, ms. */
+  readonly watermarkAgeMs: number | undefined;
+  /** Rows that the last scan found waiting. */
+  readonly waiting: number;
+  /** Age of the oldest of them then, ms. */
+  readonly oldestMs: number;
+  /** Unreadable rows that this process has set aside. */
+  readonly poison: number;
+  /** Failures since the last sweep that did not fail. */
+  readonly failures: number;
+}
+
+/** Sweeps in a row without a pause: full batches, or a new epoch that wants its watermark. */
+const MOST_IN_A_ROW = 100;
+/** Sweeps in a row while the epoch changes; then at the period. */
+const MOST_LOOKS = 3;
+/** How long entries may outlive their time by clocks that differ, ms. */
+const PRUNE_MARGIN_MS = 60_000;
+/** A failure that goes on is told again after this. */
+const REMIND_MS = 60_000;
+/** A sweep that hangs is given up after so many lambdas: its connection may be dead without anybody having been told. */
+const PATIENCE_LAMBDAS = 5;
+/** Sweeps given up that may hang at the same time; each may hold a connection. */
+const MOST_HANGING = 2;
+
+/** Sweeps one at a time and never throws: whatever fails is told, and tried again at the period. */
+export class Sweeper {
+  readonly #samples = new PruneSamples();
+  #timer: TimerHandle | undefined;
+  #running: Promise<SweepResult> | undefined;
+  #next: Promise<SweepResult> | undefined;
+  #hanging = 0;
+  #started = false;
+  #closed = false;
+  #state: Omit<SweeperState, 'watermarkAgeMs'> = {
+    adoption: 'adopting',
+    lastSuccess: undefined,
+    waiting: 0,
+    oldestMs: 0,
+    poison: 0,
+    failures: 0,
+  };
+  /** Age of the watermark, ms, at a moment of the monotonic clock. */
+  #watermark: { readonly ageMs: number; readonly at: number } | undefined;
+  #told: { readonly what: string; readonly at: number } | undefined;
+
+  constructor(private readonly parts: SweeperParts) {}
+
+  get state(): SweeperState {
+    const { clock } = this.parts;
+    const watermarkAgeMs = this.#watermark && this.#watermark.ageMs + clock.monotonic() - this.#watermark.at;
+    return { ...this.#state, watermarkAgeMs };
+  }
+
+  /** Sweeps now and from here on at its period. @returns what came of the first sweep. */
+  start(): Promise<SweepResult> {
+    this.#started = true;
+    return this.sweepNow();
+  }
+
+  /** Sweeps, or sweeps once more after the sweep that is running: what is told now that one may not have seen. */
+  sweepNow(): Promise<SweepResult> {
+    if (this.#closed) return Promise.resolve({ outcome: 'closed' });
+    if (this.#running === undefined) return this.#run();
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.sweepNow();
+    });
+    return this.#next;
+  }
+
+  /** Lets the running sweep end; starts no other. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    await this.#running;
+  }
+
+  #run(): Promise<SweepResult> {
+    this.#timer?.cancel();
+    this.#running = this.#sweepAll().finally(() => {
+      this.#running = undefined;
+      if (this.#started && !this.#closed)
+        this.#timer = this.parts.clock.after(this.#pause(), () => void this.sweepNow());
+    });
+    return this.#running;
+  }
+
+  /** A third of lambda, so that two sweeps may fail; shorter by chance, so that processes do not march in step. */
+  #pause(): number {
+    const { lambdaMs, random = Math.random } = this.parts;
+    return (lambdaMs / 3) * (0.75 + 0.25 * random());
+  }
+
+  async #sweepAll(): Promise<SweepResult> {
+    let result = await this.#sweepOnce();
+    for (let count = 1; count < MOST_IN_A_ROW && !this.#closed && wantsAnother(result, count); count += 1)
+      result = await this.#sweepOnce();
+    return result;
+  }
+
+  async #sweepOnce(): Promise<SweepResult> {
+    const { clock, emit } = this.parts;
+    const started = clock.monotonic();
+    try {
+      const done = await this.#inTime(() => sweep(this.parts));
+      this.#note(done, started);
+      const { drained: rows, oldestMs } = done;
+      if (rows > 0) emit({ kind: 'swept', rows, oldestMs, durationMs: clock.monotonic() - started });
+      if (done.outcome === 'complete') await this.#prune(done);
+      return done;
+    } catch (error) {
+      const failure = error instanceof SweepFailure ? error : new SweepFailure('sweep', error);
+      this.#failed(failure);
+      // Failing of the bound is no news: the database cannot be reached either.
+      if (failure.step !== 'scan') await this.#inTime(() => boundOutbox(this.parts)).catch(() => undefined);
+      return { outcome: 'failed', error: failure };
+    }
+  }
+
+  #note({ outcome, waiting, oldestMs, drained, poison, seen }: Sweep, started: number): void {
+    const { clock, emit } = this.parts;
+    const before = this.#state;
+    const complete = outcome === 'complete';
+    if (outcome === 'fenced' && before.adoption !== 'fenced')
+      emit({ kind: 'fenced', generation: seen.generation ?? 0 });
+    this.#state = {
+      adoption:
+        outcome === 'fenced'
+          ? 'fenced'
+          : complete || outcome === 'more'
+            ? 'adopted'
+            : outcome === 'adopted'
+              ? 'adopting'
+              : before.adoption,
+      lastSuccess: complete ? clock.now() : before.lastSuccess,
+      waiting: waiting - drained - poison,
+      oldestMs,
+      poison: before.poison + poison,
+      failures: 0,
+    };
+    this.#told = undefined;
+    if (complete) this.#watermark = { ageMs: 0, at: started };
+    else this.#watermark = seen.ageMs === undefined ? undefined : { ageMs: seen.ageMs, at: started };
+  }
+
+  async #prune({ seen }: Sweep): Promise<void> {
+    const { history, maxTtlMs } = this.parts;
+    const upTo = this.#samples.note(seen.position, seen.now, maxTtlMs() + PRUNE_MARGIN_MS);
+    if (upTo === undefined) return;
+    await this.#inTime(() => history.prune(upTo)).catch((error: unknown) =>
+      this.#failed(new SweepFailure('prune', error)),
+    );
+  }
+
+  #failed({ step, message }: SweepFailure): void {
+    const { clock, emit } = this.parts;
+    const failures = this.#state.failures + 1;
+    this.#state = { ...this.#state, failures };
+    const what = `${step}: ${message}`;
+    const now = clock.monotonic();
+    if (this.#told?.what === what && now - this.#told.at < REMIND_MS) return;
+    this.#told = { what, at: now };
+    emit({ kind: 'sweepFailed', step, error: message, failures });
+  }
+
+  /** Work that is given up goes on like that of another process, which can do no harm. */
+  async #inTime<T>(begin: () => Promise<T>): Promise<T> {
+    if (this.#hanging >= MOST_HANGING) throw new SweepFailure('deadline', 'earlier sweeps have had no answer yet');
+    const { clock, lambdaMs } = this.parts;
+    const work = begin();
+    let timer: TimerHandle | undefined;
+    let late = false;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = clock.after(PATIENCE_LAMBDAS * lambdaMs, () => {
+        late = true;
+        this.#hanging += 1;
+        reject(new SweepFailure('deadline', 'no answer'));
+      });
+    });
+    const settled = () => {
+      timer?.cancel();
+      if (late) this.#hanging -= 1;
+    };
+    work.then(settled, settled);
+    return Promise.race([work, deadline]);
+  }
+}
+
+/** Full batches are followed up to the end; what changed under a sweep is looked at once or twice more. */
+function wantsAnother({ outcome }: SweepResult, count: number): boolean {
+  return outcome === 'more' || ((outcome === 'adopted' || outcome === 'overtaken') && count < MOST_LOOKS);
+}

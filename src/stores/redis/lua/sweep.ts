@@ -1,0 +1,64 @@
+// LIVE, ADOPT, PRUNE: what the sweeper tells Redis.
+import { ALLOW_OOM, GUARD } from './guard.js';
+
+/**
+ * LIVE moves the watermark. ARGV[4] the epoch it is meant for, ARGV[5] the moment up to which every committed write has
+ * been invalidated (clock of Redis, ms), ARGV[6] lambda in ms. Never backwards, never into the future: a clock of Redis
+ * that was set back makes the cache wait. ARGV[7] sequence number and ARGV[8] WAL position that shows everything up to it, or
+ * ''. Returns head + {`live` or `refused`}.
+ */
+export const LIVE = `${ALLOW_OOM}${GUARD}
+local moved = 'refused'
+local at = tonumber(ARGV[5])
+-- A watermark from the future is the trace of a clock that was set back: it would stop the cache until it is passed.
+if ep == ARGV[4] and at <= clock() and (not live or at > live or live > clock()) then
+  live, lambda, moved = at, tonumber(ARGV[6]), 'live'
+  redis.call('HSET', t, '!live', live, '!lambda', lambda)
+  if seq == tonumber(ARGV[7]) and ARGV[8] > lsn then
+    lsn = ARGV[8]
+    redis.call('HSET', t, '!lsn', lsn)
+  end
+end
+local reply = head()
+reply[6] = moved
+return reply
+`;
+
+/**
+ * ADOPT begins a new epoch in place of the expected one: empty, so nothing that was stored under another history is
+ * served. ARGV[4] expected epoch, ARGV[5] new epoch, ARGV[6] generation or ''. Returns head + {`adopted` or `changed`}.
+ */
+export const ADOPT = `${ALLOW_OOM}${GUARD}
+local outcome = 'changed'
+if ep == ARGV[4] then
+  if inc == 'none' and owner then inc = owner end
+  begin(ARGV[5])
+  if ARGV[6] ~= '' then redis.call('HSET', t, '!gen', ARGV[6]) end
+  outcome = 'adopted'
+end
+local reply = head()
+reply[6] = outcome
+return reply
+`;
+
+/**
+ * PRUNE forgets tags whose last invalidation is as old as any entry can be, one page at a time. ARGV[4] cursor, ARGV[5]
+ * sequence number: it becomes the floor, so that an entry that old is invalid without its tags being known.
+ * Returns head + {next cursor}.
+ */
+export const PRUNE = `${ALLOW_OOM}${GUARD}
+local upTo = tonumber(ARGV[5])
+if upTo > floor then
+  floor = upTo
+  redis.call('HSET', t, '!floor', floor)
+end
+local page = redis.call('HSCAN', t, ARGV[4], 'COUNT', 500)
+local old = {}
+for i = 1, #page[2], 2 do
+  if string.sub(page[2][i], 1, 1) == ':' and tonumber(page[2][i + 1]) <= upTo then old[#old + 1] = page[2][i] end
+end
+if #old > 0 then redis.call('HDEL', t, unpack(old)) end
+local reply = head()
+reply[6] = page[1]
+return reply
+`;

@@ -1,0 +1,133 @@
+// Runs the Lua scripts: by their hash, with what all of them need, and reads the opening of their replies.
+import { createHash, randomBytes } from 'node:crypto';
+import type { Position } from '../../contract/entry.js';
+import type { RedisLike } from '../../contract/redis-like.js';
+import { BUMP } from './lua/bump.js';
+import { CHECK } from './lua/check.js';
+import { INDEX } from './lua/index-position.js';
+import { CLEAR, MARK } from './lua/mark.js';
+import { PUT } from './lua/put.js';
+import { ADOPT, LIVE, PRUNE } from './lua/sweep.js';
+import type { RedisKeys } from './redis-keys.js';
+
+export interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(lua).digest('hex') });
+
+export const SCRIPTS = {
+  check: script(CHECK),
+  put: script(PUT),
+  bump: script(BUMP),
+  mark: script(MARK),
+  clear: script(CLEAR),
+  index: script(INDEX),
+  live: script(LIVE),
+  adopt: script(ADOPT),
+  prune: script(PRUNE),
+} as const;
+
+export type Argument = string | Buffer | number;
+
+/** A client with `stringNumbers` gives integers as text, and as text 10 comes before 9. */
+type Field = string | number | null;
+
+export interface Reply {
+  readonly position: Position;
+  /** Age of the watermark, ms; undefined: there is none. */
+  readonly ageMs: number | undefined;
+  /** What the script answers behind the opening. */
+  readonly rest: readonly Field[];
+}
+
+/** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
+const USABLE = new Set(['ready', 'wait']);
+
+export class Scripts {
+  /** This process, as other processes know it. Never the same twice. */
+  readonly process = randomBytes(9).toString('base64url');
+  /** Without a watermark not older than this nothing may be served, ms; undefined: only if the table names one. */
+  #lambdaMs: number | undefined;
+  #spares = 0;
+
+  constructor(
+    private readonly client: RedisLike,
+    private readonly keys: RedisKeys,
+  ) {}
+
+  /** From now on a watermark is required. */
+  requireWatermark(lambdaMs: number | undefined): void {
+    this.#lambdaMs = lambdaMs;
+  }
+
+  async run({ lua, sha }: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    this.assertUsable();
+    const all = this.#arguments(entryKeys, args);
+    try {
+      return this.read(await this.client.call('evalsha', sha, ...all));
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+      return this.read(await this.client.call('eval', lua, ...all));
+    }
+  }
+
+  /** The script, and in the same round trip some fields of each of its entries. */
+  async runAndFetch(
+    { lua, sha }: Script,
+    entryKeys: readonly string[],
+    args: readonly Argument[],
+    fields: readonly string[],
+  ): Promise<{ reply: Reply; fetched: readonly [error: Error | null, fields: unknown][] }> {
+    this.assertUsable();
+    const all = this.#arguments(entryKeys, args);
+    let [first, ...fetched] = await this.#pipelined('evalsha', sha, all, entryKeys, fields);
+    if (isNoScript(first?.[0])) [first, ...fetched] = await this.#pipelined('eval', lua, all, entryKeys, fields);
+    if (first === undefined) throw new Error('Redis answered a pipeline with nothing.');
+    if (first[0] !== null) throw first[0];
+    return { reply: this.read(first[1]), fetched };
+  }
+
+  /** A new name for a history, used only if one has to begin. Never the same twice. */
+  spareEpoch(): string {
+    this.#spares += 1;
+    return `${this.process}.${this.#spares.toString(36)}`;
+  }
+
+  assertUsable(): void {
+    if (!USABLE.has(this.client.status)) throw new Error(`Redis connection is ${this.client.status}.`);
+  }
+
+  read(reply: unknown): Reply {
+    const [epoch, seq, age, lambda, lsn, ...rest] = reply as [string, Field, Field, Field, string | null, ...Field[]];
+    const ageMs = Number(age) === -1 ? undefined : Number(age);
+    const lambdaMs = this.#lambdaMs ?? Number(lambda);
+    // A watermark from the future is as good as none: somebody has set the clock of Redis.
+    const live = lambdaMs === 0 || (ageMs !== undefined && ageMs >= 0 && ageMs <= lambdaMs);
+    const position = { epoch, seq: Number(seq), ...(lsn ? { lsn } : {}), ...(live ? {} : { live }) };
+    return { position, ageMs, rest };
+  }
+
+  #arguments(entryKeys: readonly string[], args: readonly Argument[]): Argument[] {
+    const { table, marks, channel } = this.keys;
+    return [2 + entryKeys.length, table, marks, ...entryKeys, this.spareEpoch(), channel, 'info', ...args];
+  }
+
+  async #pipelined(
+    command: string,
+    scriptText: string,
+    args: readonly Argument[],
+    entryKeys: readonly string[],
+    fields: readonly string[],
+  ) {
+    const pipeline = this.client.pipeline();
+    pipeline.call(command, scriptText, ...args);
+    for (const entryKey of entryKeys) pipeline.hmgetBuffer(entryKey, ...fields);
+    return (await pipeline.exec()) ?? [];
+  }
+}
+
+function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
