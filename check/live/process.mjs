@@ -58,12 +58,20 @@ async function answerReads({ id, reads }) {
   for (let i = 0; i < reads.length; i += 4) {
     const [kind = 0, subject = 0, user = 0, via = 0] = reads.slice(i, i + 4);
     asked.push(
-      reports.read(kind, subject, user, via).catch((error) => ({ shown: undefined, way: 0, error: text(error) })),
+      reports
+        .read(kind, subject, user, via)
+        .catch((error) => ({ shown: undefined, way: 0, crossed: false, error: text(error) })),
     );
   }
   const answers = await Promise.all(asked);
   const errors = answers.flatMap((answer) => ('error' in answer ? [answer.error] : []));
-  send({ id, shown: answers.map((one) => one.shown ?? null), ways: answers.map((one) => one.way), errors });
+  send({
+    id,
+    shown: answers.map((one) => one.shown ?? null),
+    ways: answers.map((one) => one.way),
+    errors,
+    crossed: answers.filter((one) => one.crossed).length,
+  });
 }
 
 /** @param {{ id: number, write: import('./writes.mjs').Write }} question */
@@ -99,7 +107,9 @@ function send(message) {
 }
 
 process.on('message', (/** @type {any} */ question) => {
-  answer(question).catch((error) => send({ id: question.id, error: text(error), shown: [], ways: [], errors: [] }));
+  answer(question).catch((error) =>
+    send({ id: question.id, error: text(error), shown: [], ways: [], errors: [], crossed: 0 }),
+  );
 });
 async function stop() {
   await reports.close();

@@ -6,12 +6,14 @@ import { connect, createServer } from 'node:net';
  * @typedef {'pass' | 'hold' | 'drop'} Fate
  */
 
+/** Bytes that wait for their time, in their order. @typedef {{ chunk: Buffer, dueAt: number }[]} Line */
+
 /**
  * @typedef {object} Link one connection through the proxy
  * @property {import('node:net').Socket} client
  * @property {import('node:net').Socket} server
  * @property {boolean} pubsub whether the client has subscribed on it
- * @property {(() => void)[]} held
+ * @property {Record<'toServer' | 'toClient', Line>} lines
  * @property {boolean} doomed its replies are lost from here on
  */
 
@@ -42,22 +44,33 @@ export async function startProxy(port) {
 
   /** @param {Link} link @param {'toServer' | 'toClient'} way @param {Buffer} chunk */
   function carry(link, way, chunk) {
-    const to = way === 'toServer' ? link.server : link.client;
-    const write = () => void (to.destroyed || to.write(chunk));
     if (link.doomed && way === 'toClient') return;
-    if (!concerned(link)) return write();
-    if (weather[way] === 'drop') return;
-    // What is held keeps its order, also once the weather is fine again.
-    if (weather[way] === 'hold') link.held.push(write);
-    else if (weather.delayMs > 0) setTimeout(write, weather.delayMs);
-    else write();
+    const fate = concerned(link) ? weather[way] : 'pass';
+    if (fate === 'drop') return;
+    const dueAt = fate === 'hold' ? Infinity : performance.now() + (concerned(link) ? weather.delayMs : 0);
+    link.lines[way].push({ chunk, dueAt });
+    // Whoever is in front is waited for by himself: nothing overtakes on a connection, whatever the weather is by then.
+    if (link.lines[way].length === 1) move(link, way);
+  }
+
+  /** @param {Link} link @param {'toServer' | 'toClient'} way */
+  function move(link, way) {
+    const line = link.lines[way];
+    const to = way === 'toServer' ? link.server : link.client;
+    for (let first = line[0]; first !== undefined; first = line[0]) {
+      const left = first.dueAt - performance.now();
+      if (left === Infinity) return;
+      if (left > 0) return void setTimeout(() => move(link, way), Math.ceil(left));
+      line.shift();
+      if (!to.destroyed) to.write(first.chunk);
+    }
   }
 
   const listening = createServer((client) => {
     if (weather.refuse) return void client.destroy();
     const server = connect({ host: '127.0.0.1', port: target });
     /** @type {Link} */
-    const link = { client, server, pubsub: false, held: [], doomed: false };
+    const link = { client, server, pubsub: false, lines: { toServer: [], toClient: [] }, doomed: false };
     links.add(link);
     client.setNoDelay(true);
     server.setNoDelay(true);
@@ -94,7 +107,13 @@ export async function startProxy(port) {
     /** Fine weather; what was held arrives now. */
     clear() {
       weather = FINE;
-      for (const link of links) for (const write of link.held.splice(0)) write();
+      for (const link of links)
+        for (const way of /** @type {const} */ (['toServer', 'toClient'])) {
+          const line = link.lines[way];
+          const held = line[0]?.dueAt === Infinity;
+          for (const waiting of line) if (waiting.dueAt === Infinity) waiting.dueAt = 0;
+          if (held) move(link, way);
+        }
     },
     /** Cuts what is connected. @param {(link: Link) => boolean} [which] */
     cut(which = () => true) {

@@ -75,6 +75,7 @@ export function createReaders({ slots, oracle, tally, random, over }) {
     const { incarnation } = slot;
     const numbers = reads.flatMap(({ kind, subject, user: who, via: way }) => [kind, subject, who, way]);
     const answer = await slot.ask({ ask: 'read', reads: numbers });
+    tally.impossible += answer.crossed;
     for (const message of answer.errors) {
       tally.readErrors += 1;
       tally.note('read error', { message, process: slot.name });

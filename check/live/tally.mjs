@@ -18,6 +18,7 @@ export class Tally {
   /** @type {import('./oracle.mjs').Inversion[]} */
   inversions = [];
   readErrors = 0;
+  /** Versions that nobody gave, or answers to another question. */
   impossible = 0;
   longestWriteMs = 0;
   /** @type {number[]} */

@@ -28,7 +28,7 @@ export function failuresOf(level, fault, figures) {
   const { crash = false, errors = false } = fault.bound(level);
   if (figures.reads < FEWEST_READS) failures.push(`only ${figures.reads} reads, which proves nothing`);
   if (fault.inject !== undefined && figures.injected === 0) failures.push('the fault never happened');
-  if (figures.impossible > 0) failures.push(`${figures.impossible} answers with versions that nobody gave`);
+  if (figures.impossible > 0) failures.push(`${figures.impossible} answers that nobody gave, or to somebody else`);
   if (level.what === 'control') {
     if (figures.stale.answered.count === 0) failures.push('a control showed no stale answer: the check is blind');
     return failures;
