@@ -47,7 +47,7 @@ function memoryAlone(options: ResolvedOptions, clock: Clock): Store {
 /** Many processes: Redis holds the truth, memory follows it. */
 function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emit: EventSink): Stores {
   const { namespace, version, redisDeadlineMs, leaseMs } = options;
-  const inRedis = new RedisStore(redis, { namespace, version, maxTags: BOUNDS.tagsInRedis }, clock);
+  const inRedis = new RedisStore(redis, { namespace, version, maxTags: BOUNDS.tagsInRedis }, clock, emit);
   const guarded = new GuardedStore(inRedis, redisDeadlineMs, clock, emit);
   // No epoch of Redis is empty, so nothing is believed before Redis has been heard.
   const memory = new MemoryStore(new TagTable('', BOUNDS.tagsPerProcess), options.memory, clock);
@@ -57,7 +57,7 @@ function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emi
     store: tiered,
     shared: {
       marks: guarded,
-      history: inRedis.history,
+      history: inRedis.history.through(tiered),
       requireWatermark: (lambdaMs) => inRedis.requireWatermark(lambdaMs),
       expectBarrier: () => tiered.expectBarrier(),
     },

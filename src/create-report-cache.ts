@@ -4,7 +4,9 @@ import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
 import type { Invalidator } from './contract/invalidation.js';
+import { connectDurable, type DurableConnection } from './connect-durable.js';
 import { Cache } from './core/cache.js';
+import { lookAtHealth, type Health } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone, type Loader } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
@@ -17,10 +19,14 @@ import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
 import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
-import type { ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
-import { parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
+import type { ConnectOptions, ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
+import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
+import type { DataSourceLike } from './typeorm/typeorm-like.js';
+
+/** For the clocks of several machines, and for the last look before the lease ended, ms. */
+const HOLD_MARGIN_MS = 250;
 
 export interface ReportCache {
   /**
@@ -39,12 +45,15 @@ export interface ReportCache {
 
   /**
    * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
-   * @throws ERC_DATA_SOURCE, ERC_CASCADE
+   * @throws ERC_DATA_SOURCE, ERC_CASCADE, ERC_OPTION, ERC_OUTBOX
    */
-  connect(dataSource: object): Promise<void>;
+  connect(dataSource: object, options?: ConnectOptions): Promise<void>;
 
-  /** Stops following it. */
-  disconnect(dataSource: object): void;
+  /** Stops following it. What its open transactions have written is not invalidated any more. */
+  disconnect(dataSource: object): Promise<void>;
+
+  /** What is distrusted, pending or failing right now. Asks Redis; never rejects. */
+  health(): Promise<Health>;
 
   /**
    * Says what a change of a row invalidates, beside the tag of its table: kinds of tags with relation paths
@@ -98,12 +107,16 @@ export function createReportCache(options: ReportCacheOptions): ReportCache {
 export function compose(options: ReportCacheOptions, clock: Clock): ReportCache {
   const resolved = parseOptions(options);
   const emit = createEventLog(options.logger, options.onEvent);
+  let durable: { readonly dataSource: object; readonly connection: DurableConnection } | undefined;
+  let closed = false;
+  let maxTtlMs = 0;
   const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
   const invalidations = new Invalidations(
     store,
     shared?.marks,
     {
-      holdMs: () => resolved.holdMs,
+      // Later nobody can serve what it touches: no sweeper has vouched for it, and no lease has outlived that.
+      holdMs: () => (durable ? resolved.lambdaMs + resolved.leaseMs + HOLD_MARGIN_MS : resolved.holdMs),
       onError: resolved.onInvalidateError,
       marks: resolved.mark,
       markTtlMs: resolved.markTtlMs,
@@ -140,6 +153,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const types = new Set(resolved.types.keys());
 
   const follow = <P extends TypePolicy>(policy: P): P => {
+    maxTtlMs = Math.max(maxTtlMs, policy.ttlMs);
     if (policy.consistency === 'barrier') shared?.expectBarrier();
     return policy;
   };
@@ -179,9 +193,37 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     session: () => (req, res, next) => sessions.handle(req, res, next),
 
-    connect: (dataSource) => typeorm.connect(dataSource),
+    async connect(dataSource, connectOptions = {}) {
+      checkConnectOptions(connectOptions);
+      await typeorm.connect(dataSource);
+      if (durable !== undefined) {
+        if (durable.dataSource === dataSource || connectOptions.durable !== true) return;
+        throw new ReportCacheError('ERC_OUTBOX', 'Another DataSource already holds the outbox of this cache.');
+      }
+      const { namespace, lambdaMs, leaseMs } = resolved;
+      const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit };
+      const connection = await connectDurable(dataSource as DataSourceLike, connectOptions, parts);
+      if (connection === undefined) return;
+      durable = { dataSource, connection };
+      typeorm.setDurable(dataSource, connection);
+    },
 
-    disconnect: (dataSource) => typeorm.disconnect(dataSource),
+    async disconnect(dataSource) {
+      typeorm.disconnect(dataSource);
+      if (durable?.dataSource !== dataSource) return;
+      const { connection } = durable;
+      durable = undefined;
+      await connection.close();
+    },
+
+    health: () =>
+      lookAtHealth({
+        store,
+        pending: invalidations.pending,
+        late: invalidations.late,
+        outbox: durable?.connection.sweeper,
+        closed,
+      }),
 
     cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E> | CascadeFunction<E>, options?: CascadeOptions) {
       if (typeof rule === 'function') typeorm.cascade(entity, rule, options);
@@ -244,7 +286,9 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     evict: () => store.evict(),
 
     async close() {
+      closed = true;
       cache.close();
+      await durable?.connection.close();
       invalidations.close();
       await store.close();
     },

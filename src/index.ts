@@ -4,6 +4,7 @@ export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js'
 export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
 export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason } from './contract/events.js';
 export type { Identity, Share } from './contract/identity.js';
+export type { Health, HealthReason, OutboxHealth } from './core/health.js';
 export type { Logger } from './contract/logger.js';
 export type { Consistency, LayerName } from './contract/store.js';
 export type { Loader, LoaderRun } from './core/get-or-load.js';
@@ -13,12 +14,14 @@ export type { ValueCodec } from './entry/value-codec.js';
 export type { Duration, Size } from './options/duration.js';
 export type {
   BrowserPolicy,
+  ConnectOptions,
   MemoryOptions,
   ReportCacheOptions,
   RouteOptions,
   TypeOptions,
   ValueRequest,
 } from './options/options.js';
+export { outboxMigrations, type MigrationRunner, type OutboxMigration } from './outbox/migrations.js';
 export type { RedisLike } from './contract/redis-like.js';
 export type {
   CascadeFunction,

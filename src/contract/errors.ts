@@ -14,6 +14,7 @@ export const ERROR_ADVICE = {
   ERC_VALUE: 'Return plain data from the loader, or give the cache a codec for this value.',
   ERC_CASCADE: 'Name an existing relation path or column of the entity in the cascade rule.',
   ERC_DATA_SOURCE: 'Call connect() with an initialised TypeORM DataSource.',
+  ERC_OUTBOX: 'Run the `outboxMigrations` on a PostgreSQL, MySQL or MariaDB DataSource and give the cache a Redis.',
   ERC_MARK: "Try the write again when Redis answers, or let it proceed with `onMarkError: 'proceed'`.",
   ERC_REDIS: 'Pass an ioredis Redis or Cluster client (5.4+ or 6).',
 } as const;

@@ -13,6 +13,7 @@ export interface RedisLike {
   call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>;
   pipeline(): PipelineLike;
   duplicate(...overrides: never[]): unknown;
+  on(event: 'close', listener: () => void): unknown;
 }
 
 /** The second connection, made by `duplicate()` and owned here. */

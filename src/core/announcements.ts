@@ -21,6 +21,7 @@ let marks = 0;
 
 export class Announcements {
   readonly #open = new Map<Mark, TimerHandle>();
+  #closed = false;
 
   /**
    * @param shared where other processes see them; undefined: there are none.
@@ -37,7 +38,7 @@ export class Announcements {
 
   /** @throws ERC_MARK, see {@link AnnouncementOptions.onMarkError} */
   async open(tags: readonly string[]): Promise<Mark | undefined> {
-    if (!this.options.marks || tags.length === 0) return undefined;
+    if (!this.options.marks || tags.length === 0 || this.#closed) return undefined;
     marks += 1;
     const mark: Mark = { id: `${processName}.${marks.toString(36)}`, tags };
     this.holds.add(tags);
@@ -75,7 +76,9 @@ export class Announcements {
     return true;
   }
 
+  /** What is open ends with its write, or by its deadline in the store. */
   close(): void {
+    this.#closed = true;
     for (const deadline of this.#open.values()) deadline.cancel();
   }
 }

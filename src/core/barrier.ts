@@ -20,7 +20,7 @@ const MOST_REMEMBERED = 1000;
 export class Barrier {
   readonly #leaseMs: number;
   readonly #clock: Clock;
-  /** Whether anybody may hold such a lease: else a new epoch leaves nobody behind. */
+  /** Whether anybody may hold such a lease, as far as is known here: else a new epoch leaves nobody behind. */
   expected = false;
   readonly #waiting = new Set<Waiter>();
   /** How far each process has said it has come. */
@@ -36,6 +36,7 @@ export class Barrier {
    * @returns the processes that did not answer within one lease.
    */
   async passed({ epoch, seq, awaited = [], epochAgeMs = Infinity }: Invalidated): Promise<readonly string[]> {
+    if (awaited.length > 0) this.expected = true;
     const missing = new Set(awaited.filter((process) => !this.#hasTaken(process, epoch, seq)));
     // The leases of the epoch before are not known any more; they end by themselves.
     const unknownMs = this.expected ? Math.max(0, this.#leaseMs - epochAgeMs) : 0;

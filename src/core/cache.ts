@@ -163,6 +163,7 @@ export class Cache implements Reader {
     const place = flight?.departure ?? this.#flights.arrive();
     let settled = false;
     let lagging = false;
+    let replicaRead = false;
 
     const computation: Computation = {
       addTags: (more) => {
@@ -177,7 +178,10 @@ export class Cache implements Reader {
         outer?.inherit(dependency);
       },
       position,
-      replayNeeded: position.lsn ?? '',
+      get replayNeeded() {
+        replicaRead = true;
+        return position.lsn ?? '';
+      },
       readFromThePast: () => {
         lagging = true;
         outer?.readFromThePast();
@@ -242,7 +246,9 @@ export class Cache implements Reader {
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
-      else flight?.land(outcome === 'stored' ? { kind: 'stored', entry, offered } : { kind: 'unproved', entry });
+      else if (outcome === 'stored') flight?.land({ kind: 'stored', entry, offered });
+      // A replica shows what was there at the capture, not at the departure, which some have arrived in between.
+      else flight?.land(replicaRead ? { kind: 'abandoned' } : { kind: 'unproved', entry });
       return outcome;
     };
 

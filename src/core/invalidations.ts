@@ -45,6 +45,8 @@ export class Invalidations implements Invalidator {
   readonly #late = new Map<string, number>();
   /** Writers of {@link #late} who have no answer yet. */
   readonly #waiting = new Set<Writer>();
+  /** Those of whom it is being asked whether somebody else has done it. */
+  readonly #asking = new WeakSet<Writer>();
   #lateCause: string | undefined;
   #lateLsn = '';
   #retrying = false;
@@ -124,7 +126,10 @@ export class Invalidations implements Invalidator {
         answer(position);
       },
     };
+    let released = false;
     const release = () => {
+      if (released) return;
+      released = true;
       this.#emit({ kind: 'released', tags, cause, heldMs: this.#clock.monotonic() - started });
       writer.answer(undefined);
     };
@@ -161,7 +166,7 @@ export class Invalidations implements Invalidator {
       const options = { lsn: this.#lateLsn };
       const position = await this.#attempt(tags, this.#lateCause ?? '', started, attempt, options);
       if (position === undefined && !this.#closed) {
-        await this.#answerDrained(waiting);
+        this.#answerDrained(waiting);
         continue;
       }
       for (const [tag, count] of batch) lower(this.#late, tag, count);
@@ -172,13 +177,22 @@ export class Invalidations implements Invalidator {
     this.#retrying = false;
   }
 
-  /** Who has reached the store in this process's place has brought it into force for everybody. */
-  async #answerDrained(waiting: readonly Writer[]): Promise<void> {
-    const drained = async (writer: Writer) => {
-      const isDrained = await writer.committed.isDrained?.().catch(() => false);
-      if (isDrained === true) writer.answer(undefined);
-    };
-    await Promise.all(waiting.map(drained));
+  /**
+   * Who has reached the store in this process's place has brought it into force for everybody. Asked beside the retries,
+   * because the database may answer even later than the store.
+   */
+  #answerDrained(waiting: readonly Writer[]): void {
+    for (const writer of waiting) {
+      const { isDrained } = writer.committed;
+      if (isDrained === undefined || this.#asking.has(writer)) continue;
+      this.#asking.add(writer);
+      isDrained()
+        .catch(() => false)
+        .then((drained) => {
+          this.#asking.delete(writer);
+          if (drained) writer.answer(undefined);
+        });
+    }
   }
 
   async #attempt(

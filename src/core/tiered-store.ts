@@ -98,10 +98,11 @@ export class TieredStore implements Store, BackplaneListener {
   }
 
   async invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {
+    const sent = this.#clock.monotonic();
     const invalidated = await this.#shared.invalidate(tags, options);
     // In force here before the push comes round, so that this process reads its own writes under a lease too.
     if (invalidated.epoch === this.#memory.table.position.epoch) this.#memory.table.mark(invalidated, tags);
-    else this.#beginEpoch(invalidated);
+    else if (sent >= this.#epochSince) this.#beginEpoch(invalidated);
     const silent = await this.#barrier.passed(invalidated);
     if (silent.length > 0) this.#emit({ kind: 'leaseAwaited', processes: silent.length });
     return invalidated;

@@ -40,6 +40,8 @@ export const DEFAULTS = {
   lease: '250ms' as Duration,
   /** For one operation of Redis; then the reader gets the computed report. */
   redisDeadline: '250ms' as Duration,
+  /** Long enough for three sweeps, short enough to live with after a crash. */
+  lambda: '2s' as Duration,
   /** How long a writer waits for his invalidation while Redis does not answer. */
   hold: '2s' as Duration,
   /** A late answer is a nuisance, an old grade a lie. */

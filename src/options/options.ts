@@ -60,6 +60,11 @@ export interface ReportCacheOptions {
   readonly lease?: Duration;
   /** Longest wait for one Redis operation; then the report is computed. @default '250ms' */
   readonly redisDeadline?: Duration;
+  /**
+   * The one bound for every fault together where invalidations are kept in the database: nothing is served that no
+   * sweeper has vouched for within this time. @default '2s'
+   */
+  readonly lambda?: Duration;
   /** How long a writer waits while Redis does not take his invalidation; it is retried in the background after that. @default '2s' */
   readonly hold?: Duration;
   /** `answer`: do not let writers wait for that; the window is theirs. @default 'hold' */
@@ -81,6 +86,24 @@ export interface ReportCacheOptions {
   readonly logger?: Logger;
   /** Receives every event; see `CacheEvent`. */
   readonly onEvent?: (event: CacheEvent) => void;
+}
+
+export interface ConnectOptions {
+  /**
+   * Keep invalidations in the database, in the transactions that cause them, until Redis has them. `true` demands it,
+   * `false` switches it off. @default on where there are Redis, PostgreSQL, MySQL or MariaDB, and the migrated tables
+   */
+  readonly durable?: boolean;
+  /**
+   * PostgreSQL: wake the sweepers by NOTIFY instead of letting them look three times in each `lambda`. Writers are
+   * serialised by it, and it does not pass transaction poolers. @default false
+   */
+  readonly notify?: boolean;
+  /**
+   * Answer writers only when the database confirms which Redis was told: no stale answer even while a Redis is split in
+   * two. Costs a statement for each write, and up to `lambda` after a failover. @default false
+   */
+  readonly fencedAnswers?: boolean;
 }
 
 export interface RouteOptions extends TypeOptions {

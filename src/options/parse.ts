@@ -6,7 +6,7 @@ import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
 import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
 import { parseDuration, parseSize } from './duration.js';
-import type { ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
+import type { ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
 
 /** What the browser is told; a number is a lifetime in seconds. */
 export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
@@ -26,6 +26,7 @@ export interface ResolvedOptions {
   readonly memory: { readonly maxBytes: number; readonly maxBytesPerOwner: number; readonly maxTtlMs: number };
   readonly leaseMs: number;
   readonly redisDeadlineMs: number;
+  readonly lambdaMs: number;
   readonly holdMs: number;
   readonly onInvalidateError: 'hold' | 'answer';
   readonly mark: boolean;
@@ -43,6 +44,7 @@ const CACHE_OPTIONS = [
   'memory',
   'lease',
   'redisDeadline',
+  'lambda',
   'hold',
   'onInvalidateError',
   'mark',
@@ -113,6 +115,7 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
     },
     leaseMs: parseDuration(options.lease ?? DEFAULTS.lease, 'lease'),
     redisDeadlineMs: parseDuration(options.redisDeadline ?? DEFAULTS.redisDeadline, 'redisDeadline'),
+    lambdaMs: parseDuration(options.lambda ?? DEFAULTS.lambda, 'lambda'),
     holdMs: parseDuration(options.hold ?? DEFAULTS.hold, 'hold'),
     onInvalidateError: oneOf('onInvalidateError', options.onInvalidateError ?? DEFAULTS.onInvalidateError, [
       'hold',
@@ -227,4 +230,13 @@ function wrong(option: string, value: unknown, expected: string): ReportCacheErr
     'ERC_OPTION',
     `${option} is ${JSON.stringify(value) ?? String(value)}; it takes ${expected}.`,
   );
+}
+
+const CONNECT_OPTIONS = ['durable', 'notify', 'fencedAnswers'] as const satisfies readonly (keyof ConnectOptions)[];
+
+/** @throws ERC_OPTION */
+export function checkConnectOptions(options: ConnectOptions): void {
+  onlyKnown(options, CONNECT_OPTIONS, 'connect().');
+  for (const name of CONNECT_OPTIONS)
+    if (options[name] !== undefined) oneOf(`connect().${name}`, options[name], [true, false]);
 }

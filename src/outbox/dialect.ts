@@ -3,9 +3,12 @@ import type { Ask } from '../contract/outbox.js';
 
 export type DialectName = 'postgres' | 'mysql';
 
+/** A row as drivers give it: numbers that do not fit are text. */
+export type Row = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
 /** What a statement gave back, whatever the driver and the version of TypeORM. */
 export interface Outcome {
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly rows: readonly Row[];
   readonly affected: number;
   /** The id of an inserted row. */
   readonly id: string | undefined;
@@ -33,6 +36,8 @@ export interface Dialect {
   msSince(time: string): string;
   readonly true: string;
   readonly connectionId: string;
+  /** Where a statement that fails takes the whole transaction with it: the code with which there is none. */
+  readonly noTransaction: string | undefined;
   /** Makes an INSERT of a row that exists already do nothing. */
   readonly unlessExists: string;
   /** Makes INSERT give back the id, where it does not do so by itself. `wake`: a parameter, the channel to notify. */

@@ -20,10 +20,10 @@ export interface OutboxMigration {
 /** Statements of one step, given the names of the two tables in SQL. */
 type Steps = (outbox: string, state: string) => readonly string[];
 
-/** Which SQL a DataSource of this `type` speaks; undefined: none that can hold an outbox. */
+/** Which SQL a DataSource of this `type` speaks; undefined: none that can hold an outbox, or none that was tried. */
 export function dialectOf(type: string): Dialect | undefined {
-  if (type === 'postgres' || type === 'aurora-postgres') return postgres;
-  if (type === 'mysql' || type === 'mariadb' || type === 'aurora-mysql') return mysql;
+  if (type === 'postgres') return postgres;
+  if (type === 'mysql' || type === 'mariadb') return mysql;
   return undefined;
 }
 

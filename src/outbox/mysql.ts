@@ -1,8 +1,6 @@
 // The outbox's SQL on MySQL 8 and MariaDB 10.5 and later.
 import type { Ask } from '../contract/outbox.js';
-import type { Dialect, Outcome, ServerFacts } from './dialect.js';
-
-type Row = Readonly<Record<string, unknown>>;
+import type { Dialect, Outcome, Row, ServerFacts } from './dialect.js';
 
 /**
  * When the server was started, in whole seconds and yet without rounding: uptime is counted by the server from the time
@@ -28,6 +26,7 @@ export const mysql: Dialect = {
   msSince: (time) => `(TIMESTAMPDIFF(MICROSECOND, ${time}, UTC_TIMESTAMP(6)) / 1000)`,
   true: 'TRUE',
   connectionId: 'CONNECTION_ID()',
+  noTransaction: undefined,
   unlessExists: 'ON DUPLICATE KEY UPDATE namespace = namespace',
   // The driver tells it by itself; there is no NOTIFY.
   returningId: () => '',
@@ -48,6 +47,9 @@ async function facts(ask: Ask): Promise<ServerFacts> {
 
 function outcomeOf(raw: unknown): Outcome {
   if (Array.isArray(raw)) return { rows: raw as readonly Row[], affected: 0, id: undefined };
-  const { affectedRows, insertId } = (raw ?? {}) as { readonly affectedRows?: number; readonly insertId?: unknown };
+  const { affectedRows, insertId } = (raw ?? {}) as {
+    readonly affectedRows?: number;
+    readonly insertId?: string | number;
+  };
   return { rows: [], affected: Number(affectedRows ?? 0), id: insertId === undefined ? undefined : String(insertId) };
 }

@@ -1,8 +1,6 @@
 // The outbox's SQL on PostgreSQL 12 and later.
 import type { Ask } from '../contract/outbox.js';
-import type { Dialect, Outcome, ServerFacts } from './dialect.js';
-
-type Row = Readonly<Record<string, unknown>>;
+import type { Dialect, Outcome, Row, ServerFacts } from './dialect.js';
 
 /**
  * When this server was started tells every two servers apart, and a restored or promoted one from what it was before;
@@ -29,6 +27,7 @@ export const postgres: Dialect = {
   msSince: (time) => `(extract(epoch FROM clock_timestamp() - ${time}) * 1000)`,
   true: 'true',
   connectionId: 'pg_backend_pid()',
+  noTransaction: '25P01',
   unlessExists: 'ON CONFLICT DO NOTHING',
   returningId: (wake) => (wake === undefined ? ' RETURNING id' : ` RETURNING id, pg_notify(${wake}, '')`),
   columns: (schema) =>
@@ -51,7 +50,7 @@ async function facts(ask: Ask): Promise<ServerFacts> {
 function outcomeOf(raw: unknown): Outcome {
   const [first, second]: readonly unknown[] = Array.isArray(raw) ? raw : [];
   const counted = Array.isArray(first) && typeof second === 'number';
-  const rows: readonly Row[] = counted ? first : Array.isArray(raw) ? raw : [];
+  const rows = (counted ? first : Array.isArray(raw) ? raw : []) as readonly Row[];
   const id = rows[0]?.['id'];
   return { rows, affected: counted ? second : rows.length, id: id === undefined ? undefined : String(id) };
 }

@@ -1,8 +1,8 @@
 // The outbox in a SQL database: what sweeper and writers ask, as single statements over a TypeORM query().
 import { createHash } from 'node:crypto';
 import type { EventSink } from '../contract/events.js';
-import type { Ask, OutboxDatabase, OutboxRow, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
-import { EVERYTHING, isTag } from '../entry/tags.js';
+import type { Ask, OutboxDatabase, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
+import { EVERYTHING } from '../entry/tags.js';
 import {
   idList,
   OUTBOX_TABLE,
@@ -12,6 +12,7 @@ import {
   type Outcome,
   type ServerFacts,
 } from './dialect.js';
+import { parseTags, rowOf, stateOf } from './rows.js';
 import { Told } from './told.js';
 
 /** Longer lists of tags mean everything; MySQL's TEXT ends at 65,535 bytes. */
@@ -20,6 +21,7 @@ const MOST_CHARACTERS = 60_000;
 const MOST_TRIGGERED = 1000;
 /** Rows that one collapse replaces. */
 const MOST_COLLAPSED = 20_000;
+const SAVEPOINT = 'report_cache';
 /** Unreadable rows kept to be looked at. */
 const MOST_SET_ASIDE = 1000;
 
@@ -61,8 +63,15 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
 
   // Writers
 
-  write(ask: Ask, tags: readonly string[]): Promise<string> {
-    return this.#insert(ask, tags, false);
+  /** A row that cannot be written costs the caller nothing: his transaction goes on as if it had not been tried. */
+  async write(ask: Ask, tags: readonly string[]): Promise<string> {
+    if (!(await this.#isGuarded(ask))) return this.#insert(ask, tags, false);
+    try {
+      return await this.#insert(ask, tags, false);
+    } catch (error) {
+      await ask(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
+      throw error;
+    }
   }
 
   intend(ask: Ask, tags: readonly string[]): Promise<string> {
@@ -183,6 +192,19 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
 
   // Statements
 
+  /** A failed statement would make PostgreSQL turn the COMMIT into a rollback, and TypeORM would not tell anybody. */
+  async #isGuarded(ask: Ask): Promise<boolean> {
+    const { noTransaction } = this.parts.dialect;
+    if (noTransaction === undefined) return false;
+    try {
+      await ask(`SAVEPOINT ${SAVEPOINT}`);
+      return true;
+    } catch (error) {
+      if ((error as { code?: unknown }).code === noTransaction) return false;
+      throw error;
+    }
+  }
+
   async #insert(ask: Ask, tags: readonly string[], intent: boolean): Promise<string> {
     const { dialect, namespace, notify } = this.parts;
     const text = tags.join(' ');
@@ -242,29 +264,4 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   #run(sql: string, parameters: readonly unknown[] = [], ask = this.parts.ask): Promise<Outcome> {
     return this.parts.dialect.run(ask, sql, [this.parts.namespace, ...parameters]);
   }
-}
-
-function stateOf(row: Readonly<Record<string, unknown>>): OutboxState {
-  return {
-    generation: Number(row['generation']),
-    epoch: String(row['epoch']),
-    seq: Number(row['seq']),
-    incarnation: String(row['incarnation']),
-    silentMs: Number(row['silent_ms']),
-  };
-}
-
-function rowOf(row: Readonly<Record<string, unknown>>): OutboxRow {
-  return {
-    id: String(row['id']),
-    tags: parseTags(row['tags']),
-    intent: Boolean(row['intent']),
-    ageMs: Number(row['age_ms']),
-  };
-}
-
-/** Undefined for what no writer of ours can have written: better everything than something unknown. */
-function parseTags(text: unknown): string[] | undefined {
-  const tags = typeof text === 'string' ? text.split(' ') : [];
-  return tags.length > 0 && tags.every((tag) => tag === EVERYTHING || isTag(tag)) ? tags : undefined;
 }

@@ -118,6 +118,12 @@ export class TypeormPlugin {
     dataSource.initialize = wrapped;
   }
 
+  /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */
+  setDurable(dataSource: object, durable: Durable | undefined): void {
+    const connection = (this.#connections as Map<object, Connection>).get(dataSource);
+    if (connection) connection.durable = durable;
+  }
+
   /** Stops following a DataSource. What its open transactions have written is not invalidated any more. */
   disconnect(dataSource: object): void {
     if (!(this.#connections as Map<object, Connection>).has(dataSource)) return;
@@ -157,7 +163,8 @@ export class TypeormPlugin {
         this.#advise(`cascade-entity:${name}`, `A cascade rule names ${name}, which this DataSource does not hold.`);
     }
     const { type, replication } = dataSource.options;
-    const replicated = replication !== undefined && isPostgresLike(type);
+    const postgres = isPostgresLike(type);
+    const replicated = replication !== undefined;
     const { readOnlyFunctions = [], ownTables = [], emit, clock, invalidator, transactions } = this.options;
     const safe = safeFunctions(catalogue?.functions, readOnlyFunctions);
     const subscriber = new CacheSubscriber({
@@ -173,8 +180,8 @@ export class TypeormPlugin {
       ownTables: new Set([...TYPEORM_TABLES, ...OUTBOX_TABLES, ...ownTables]),
       marks: this.options.marks ?? false,
       durable: () => connection.durable,
-      replayNeeded: replicated ? walPosition : () => Promise.resolve(undefined),
-      replicas: new ReplicaReads({ transactions, clock, emit, postgres: isPostgresLike(type) }),
+      replayNeeded: replicated && postgres ? walPosition : () => Promise.resolve(undefined),
+      replicas: replicated ? new ReplicaReads({ transactions, clock, emit, postgres }) : undefined,
     });
     if (connection.subscriber && dataSource.subscribers.includes(connection.subscriber))
       dataSource.subscribers.splice(dataSource.subscribers.indexOf(connection.subscriber), 1);

@@ -25,7 +25,8 @@ export interface StatementParts {
   readonly emit: EventSink;
   /** Tables whose raw writes concern no report. */
   readonly ownTables: ReadonlySet<string>;
-  readonly replicas: ReplicaReads;
+  /** Undefined where the host has none: TypeORM says `slave` even then. */
+  readonly replicas: ReplicaReads | undefined;
 }
 
 export class StatementWatch {
@@ -37,7 +38,7 @@ export class StatementWatch {
   before(event: QueryEventLike): Answer {
     const { query, queryRunner } = event;
     if (query.startsWith(OWN)) return;
-    if (queryRunner.mode === 'slave') return this.parts.replicas.beforeRead(queryRunner);
+    if (queryRunner.mode === 'slave') return this.parts.replicas?.beforeRead(queryRunner);
     if (!this.ledger.prepares && !/^\s*(?:start|begin|commit|end)\b/i.test(query)) return;
     const effects = this.parts.read(query);
     for (const effect of effects) {

@@ -93,13 +93,14 @@ export interface DataSourceLike {
     readonly dropSchema?: boolean;
     /** Set where reads go to replicas. */
     readonly replication?: unknown;
+    readonly schema?: string;
   };
   readonly driver: DriverLike;
   readonly entityMetadatas: readonly EntityMetadataLike[];
   /** Replaced by every initialize(). */
   readonly subscribers: SubscriberLike[];
   initialize: () => Promise<unknown>;
-  query(query: string): Promise<unknown>;
+  query(query: string, parameters?: unknown[]): Promise<unknown>;
   createQueryRunner(): object;
 }
 

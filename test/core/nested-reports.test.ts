@@ -77,8 +77,8 @@ describe.each(BOTH)('nested reports over %s', (_name, wrap) => {
 });
 
 describe('nested reports in a process whose pushes are late (FAULT 34)', () => {
-  /** A reader whose memory holds `inner` as of before a write that it has not heard of. */
-  async function behind() {
+  /** A reader whose memory holds `inner`, and who does not hear of a write to it. */
+  async function deaf() {
     const clock = new FakeClock();
     const hub = new SharedHub(clock);
     const client = hub.client();
@@ -89,34 +89,43 @@ describe('nested reports in a process whose pushes are late (FAULT 34)', () => {
       clock,
       () => undefined,
     );
-    client.listen(store);
+    store.follow(client);
     const core = coreOver(store, clock);
     await store.position();
     await (await lead(core.cache.read(inner))).store(draft('old'));
     expect(await served(core.cache.read(inner))).toBe('old');
     client.deaf = true;
-    await hub.client().invalidate(['inner:1']);
-    return core;
+    return { ...core, write: () => hub.client().invalidate(['inner:1']) };
   }
   const lenient = { ...inner, consistency: 'lease' as const };
 
   it('a value served under a lease is not made young by a report built from it', async () => {
-    const { cache } = await behind();
-    // Captured after the write; the inner report is still served from before it, as the lease allows.
+    const { cache, write } = await deaf();
     const load = await lead(cache.read(outer));
+    await write();
     expect(await load.run(async () => served(cache.read(lenient)))).toBe('old');
     expect(await load.store(draft('built from old'))).toBe('stale');
     (await lead(cache.read(outer))).decline('error');
   });
 
   it('nor by a report built from a report built from it', async () => {
-    const { cache } = await behind();
+    const { cache, write } = await deaf();
     const load = await lead(cache.read(outer));
     await load.run(async () => {
       const between = await lead(cache.read(middle));
+      await write();
       expect(await between.run(async () => served(cache.read(lenient)))).toBe('old');
       expect(await between.store(draft('built from old'))).toBe('stale');
     });
     expect(await load.store(draft('built from built from old'))).toBe('stale');
+  });
+
+  it('a report takes nothing from a lease that is older than itself', async () => {
+    const { cache, write } = await deaf();
+    await write();
+    const load = await lead(cache.read(outer));
+    expect(await load.run(async () => served(cache.read(lenient)))).toBe('lead');
+    // Outside of a report the lease counts as ever.
+    expect(await served(cache.read(lenient))).toBe('old');
   });
 });

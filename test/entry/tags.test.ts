@@ -2,7 +2,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { resolvePattern } from '../../src/entry/pattern.js';
-import { EVERYTHING, kindOf, tableTag, tag, wholeKind, withWholeKinds } from '../../src/entry/tags.js';
+import { EVERYTHING, isTag, kindOf, tableTag, tag, wholeKind, withWholeKinds } from '../../src/entry/tags.js';
+
+const id = fc.string({ unit: 'binary', minLength: 1, maxLength: 200 });
+const kind = fc.oneof(
+  fc.constantFrom('student', 'viewer', 'report', 'table'),
+  fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
+);
 
 describe('tag', () => {
   it('an id is literal: u1 is not u10, and a star is no wildcard', () => {
@@ -25,8 +31,18 @@ describe('tag', () => {
     expect(() => tag(kind, id as string)).toThrow(/ERC_TAG/);
   });
 
+  it('PROPERTY every tag is recognised, and two meet only if kind and id are the same', () => {
+    fc.assert(
+      fc.property(kind, id, kind, id, (k, i, l, j) => {
+        expect(isTag(tag(k, i))).toBe(true);
+        expect(tag(k, i) === tag(l, j)).toBe(k === l && i === j);
+        expect(tag(k, i)).not.toBe(wholeKind(k));
+        expect(tag(k, i).length).toBeLessThanOrEqual(64 + 1 + 120);
+      }),
+    );
+  });
+
   it('PROPERTY no spaces, and different ids differ', () => {
-    const id = fc.string({ unit: 'binary', minLength: 1 });
     fc.assert(
       fc.property(id, id, (a, b) => {
         expect(tag('k', a) === tag('k', b)).toBe(a === b);
@@ -49,6 +65,22 @@ describe('whole kinds', () => {
     expect(wholeKind('viewer')).toBe(EVERYTHING);
     expect(wholeKind('report')).toBe(EVERYTHING);
     expect(tableTag('public.grade')).toBe('table:public.grade');
+  });
+
+  it('PROPERTY an entry carries what it was given, the whole of each kind, and nothing of another kind', () => {
+    const given = fc.array(fc.tuple(kind, id).map(([k, i]) => tag(k, i)));
+    fc.assert(
+      fc.property(given, (tags) => {
+        const carried = withWholeKinds(tags);
+        expect(new Set(carried).size).toBe(carried.length);
+        expect(carried).toEqual(expect.arrayContaining(tags));
+        const kinds = new Set(tags.map(kindOf));
+        for (const one of kinds) expect([EVERYTHING, ...carried]).toContain(wholeKind(one));
+        for (const one of carried) expect(kinds).toContain(kindOf(one));
+        // What is carried already adds nothing.
+        expect(withWholeKinds(carried)).toEqual(carried);
+      }),
+    );
   });
 });
 
@@ -87,6 +119,31 @@ describe('resolvePattern', () => {
     ['report:1:2:3:4'],
   ])('%s means nothing and says so', (pattern) => {
     expect(() => resolvePattern(pattern, types)).toThrow(/ERC_PATTERN/);
+  });
+});
+
+describe('PROPERTY any text as a pattern', () => {
+  it('comes to tags or is refused with ERC_PATTERN or ERC_TAG, and never to nothing', () => {
+    const types = new Set(['analytics', 'default']);
+    const segment = fc.oneof(fc.constantFrom('*', 'report', 'student', 'analytics', '7', '7!a!b'), fc.string());
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(segment, { maxLength: 5 }).map((parts) => parts.join(':')),
+    );
+    fc.assert(
+      fc.property(text, (pattern) => {
+        let tags: readonly string[];
+        try {
+          ({ tags } = resolvePattern(pattern, types));
+        } catch (error) {
+          expect(String(error)).toMatch(/ERC_(?:PATTERN|TAG)/);
+          return;
+        }
+        expect(tags.length).toBeGreaterThan(0);
+        for (const one of tags) expect(one).not.toMatch(/\s/);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 

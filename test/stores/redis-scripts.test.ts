@@ -131,6 +131,7 @@ describe('between the two commands of a look-up', () => {
     options: {},
     call: (command, ...args) => client.call(command, ...args),
     duplicate: () => client.duplicate(),
+    on: () => undefined,
     pipeline(): PipelineLike {
       const pipeline = client.pipeline();
       return {

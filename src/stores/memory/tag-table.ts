@@ -65,7 +65,8 @@ export class TagTable {
       this.#seqs.clear();
       this.#floor = 0;
     }
-    this.#position = position;
+    // A WAL position would not move with the pushes that follow, and would then promise too much.
+    this.#position = { epoch: position.epoch, seq: position.seq };
     this.#raiseFloor(position.seq);
   }
 

@@ -10,8 +10,13 @@ export class RedisHistory implements History {
     private readonly store: Store,
   ) {}
 
+  /** The same, invalidating through `store`: what stands in front of Redis must know before a row is forgotten. */
+  through(store: Store): History {
+    return new RedisHistory(this.scripts, store);
+  }
+
   async observe(): Promise<Observation> {
-    const { position, ageMs, rest } = await this.scripts.run(SCRIPTS.index, [], ['', 0]);
+    const { position, ageMs, rest } = await this.scripts.run(SCRIPTS.observe, [], []);
     const [now, generation] = rest;
     return { position, now: Number(now), generation: generation ? Number(generation) : undefined, ageMs };
   }

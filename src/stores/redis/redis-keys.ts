@@ -4,7 +4,7 @@ import { WIRE_VERSION } from '../../contract/entry.js';
 export interface RedisKeys {
   /** The tag table: sequence, epoch and last invalidation of every tag, without expiry. */
   readonly table: string;
-  /** Writes between their mark and their end, without expiry; absent most of the time. */
+  /** Writes between their mark and their end, without expiry; lost, it makes everything cold. */
   readonly marks: string;
   /** The channel of pushed invalidations. Not a key: ioredis does not put its keyPrefix in front. */
   readonly channel: string;

@@ -3,7 +3,7 @@ import type { Backplane, BackplaneListener } from '../../contract/backplane.js';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
-import type { History } from '../../contract/history.js';
+import type { CacheEvent, EventSink } from '../../contract/events.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import type {
   Invalidated,
@@ -38,7 +38,7 @@ export interface RedisStoreOptions {
 export class RedisStore implements Store, Marks, Backplane {
   readonly name = 'redis';
   /** The same Redis as the sweeper sees it. */
-  readonly history: History;
+  readonly history: RedisHistory;
   readonly #keys: RedisKeys;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
@@ -47,7 +47,7 @@ export class RedisStore implements Store, Marks, Backplane {
   readonly #pushes: Pushes;
 
   /** @throws ERC_REDIS for something that is no ioredis client. */
-  constructor(client: RedisLike, options: RedisStoreOptions, clock: Clock) {
+  constructor(client: RedisLike, options: RedisStoreOptions, clock: Clock, emit: EventSink = () => undefined) {
     if (
       typeof client?.call !== 'function' ||
       typeof client.duplicate !== 'function' ||
@@ -58,7 +58,10 @@ export class RedisStore implements Store, Marks, Backplane {
     this.#options = options;
     this.#clock = clock;
     this.#keys = redisKeys(options.namespace, options.version, client.options?.keyPrefix ?? '');
-    this.#scripts = new Scripts(client, this.#keys);
+    this.#scripts = new Scripts(client, this.#keys, {
+      infoRefused: () => emit(INFO_REFUSED),
+      watermark: (live) => emit({ kind: 'watermark', state: live ? 'live' : 'dead' }),
+    });
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
     this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
     this.history = new RedisHistory(this.#scripts, this);
@@ -155,6 +158,13 @@ export class RedisStore implements Store, Marks, Backplane {
     return { outcome: 'hit', entry, layer: 'redis', position };
   }
 }
+
+const INFO_REFUSED: CacheEvent = {
+  kind: 'advice',
+  code: 'redis-info',
+  message:
+    'The Redis user may not run INFO, by which a restart or failover is recognised. Instead everything becomes cold whenever a process connects. Grant the user +info.',
+};
 
 /** Guard, header, body. */
 const FIELDS = ['g', 'h', 'b'];

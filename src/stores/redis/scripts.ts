@@ -7,7 +7,8 @@ import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { CLEAR, MARK } from './lua/mark.js';
 import { PUT } from './lua/put.js';
-import { ADOPT, LIVE, PRUNE } from './lua/sweep.js';
+import { ADOPT, LIVE, OBSERVE, PRUNE } from './lua/sweep.js';
+import { Reconnects } from './reconnects.js';
 import type { RedisKeys } from './redis-keys.js';
 
 export interface Script {
@@ -24,6 +25,7 @@ export const SCRIPTS = {
   mark: script(MARK),
   clear: script(CLEAR),
   index: script(INDEX),
+  observe: script(OBSERVE),
   live: script(LIVE),
   adopt: script(ADOPT),
   prune: script(PRUNE),
@@ -42,8 +44,21 @@ export interface Reply {
   readonly rest: readonly Field[];
 }
 
+/** A reply, and beside it fields of entries. */
+export interface Fetched {
+  readonly reply: Reply;
+  readonly fetched: readonly [error: Error | null, fields: unknown][];
+}
+
 /** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
 const USABLE = new Set(['ready', 'wait']);
+
+export interface Tell {
+  /** Once, when the user turns out not to be allowed INFO. */
+  infoRefused(): void;
+  /** What is cached is vouched for again, or no longer. */
+  watermark(live: boolean): void;
+}
 
 export class Scripts {
   /** This process, as other processes know it. Never the same twice. */
@@ -51,19 +66,29 @@ export class Scripts {
   /** Without a watermark not older than this nothing may be served, ms; undefined: only if the table names one. */
   #lambdaMs: number | undefined;
   #spares = 0;
+  readonly #reconnects: Reconnects;
+
+  #live = true;
 
   constructor(
     private readonly client: RedisLike,
     private readonly keys: RedisKeys,
-  ) {}
+    private readonly tell: Tell,
+  ) {
+    this.#reconnects = new Reconnects(client, () => this.#beginHistory(), tell.infoRefused);
+  }
 
   /** From now on a watermark is required. */
   requireWatermark(lambdaMs: number | undefined): void {
     this.#lambdaMs = lambdaMs;
   }
 
-  async run({ lua, sha }: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+  async run(script: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     this.assertUsable();
+    return this.#reconnects.ask(() => this.#send(script, entryKeys, args));
+  }
+
+  async #send({ lua, sha }: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     const all = this.#arguments(entryKeys, args);
     try {
       return this.read(await this.client.call('evalsha', sha, ...all));
@@ -75,12 +100,21 @@ export class Scripts {
 
   /** The script, and in the same round trip some fields of each of its entries. */
   async runAndFetch(
+    script: Script,
+    entryKeys: readonly string[],
+    args: readonly Argument[],
+    fields: readonly string[],
+  ): Promise<Fetched> {
+    this.assertUsable();
+    return this.#reconnects.ask(() => this.#sendAndFetch(script, entryKeys, args, fields));
+  }
+
+  async #sendAndFetch(
     { lua, sha }: Script,
     entryKeys: readonly string[],
     args: readonly Argument[],
     fields: readonly string[],
-  ): Promise<{ reply: Reply; fetched: readonly [error: Error | null, fields: unknown][] }> {
-    this.assertUsable();
+  ): Promise<Fetched> {
     const all = this.#arguments(entryKeys, args);
     let [first, ...fetched] = await this.#pipelined('evalsha', sha, all, entryKeys, fields);
     if (isNoScript(first?.[0])) [first, ...fetched] = await this.#pipelined('eval', lua, all, entryKeys, fields);
@@ -105,13 +139,24 @@ export class Scripts {
     const lambdaMs = this.#lambdaMs ?? Number(lambda);
     // A watermark from the future is as good as none: somebody has set the clock of Redis.
     const live = lambdaMs === 0 || (ageMs !== undefined && ageMs >= 0 && ageMs <= lambdaMs);
+    if (live !== this.#live) {
+      this.#live = live;
+      this.tell.watermark(live);
+    }
     const position = { epoch, seq: Number(seq), ...(lsn ? { lsn } : {}), ...(live ? {} : { live }) };
     return { position, ageMs, rest };
   }
 
   #arguments(entryKeys: readonly string[], args: readonly Argument[]): Argument[] {
     const { table, marks, channel } = this.keys;
-    return [2 + entryKeys.length, table, marks, ...entryKeys, this.spareEpoch(), channel, 'info', ...args];
+    const { mode } = this.#reconnects;
+    return [2 + entryKeys.length, table, marks, ...entryKeys, this.spareEpoch(), channel, mode, ...args];
+  }
+
+  /** Everything is cold from here on. Who finds it changed meanwhile has his wish: somebody has begun another one. */
+  async #beginHistory(): Promise<void> {
+    const { position } = await this.#send(SCRIPTS.index, [], ['', 0]);
+    await this.#send(SCRIPTS.adopt, [], [position.epoch, this.spareEpoch(), '']);
   }
 
   async #pipelined(

@@ -19,19 +19,19 @@ for k = 3, #KEYS do
     code = 'hit'
     local gep, gas, rest = string.match(g, '^(%S+) (%d+)(.*)$')
     local asOf = tonumber(gas)
-    local tags = {ARGV[k + 1]}
-    for tag in string.gmatch(rest, '%S+') do tags[#tags + 1] = tag end
-    local flux = influx('*')
-    for i = 1, marked and #tags or 0 do
-      if influx(tags[i]) then flux = true end
+    local flux = false
+    if marked then
+      local tags = {'*', ARGV[k + 1]}
+      for tag in string.gmatch(rest, '%S+') do tags[#tags + 1] = tag end
+      flux = influx(tags)
     end
     if gep ~= ep then
       code = 'epoch'
     elseif asOf < floor then
       code = 'invalidated'
     else
-      local fields = {}
-      for i = 1, #tags do fields[i] = ':' .. tags[i] end
+      local fields = {':' .. ARGV[k + 1]}
+      for tag in string.gmatch(rest, '%S+') do fields[#fields + 1] = ':' .. tag end
       local seqs = redis.call('HMGET', t, unpack(fields))
       for i = 1, #seqs do
         if seqs[i] and tonumber(seqs[i]) > asOf then code = 'invalidated' end

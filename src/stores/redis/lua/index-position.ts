@@ -1,9 +1,9 @@
-// INDEX: the current position, for readers who hold the entry and for the sweeper; and where wanted a lease that writers wait for.
+// INDEX: the current position, for readers who hold the entry; and where wanted a lease that writers wait for.
 import { ALLOW_OOM, GUARD } from './guard.js';
 
 /**
  * ARGV[4] name of the process that wants a lease, or '', ARGV[5] its length in ms.
- * Returns head + {clock of Redis in ms, generation or ''}.
+ * Returns the head.
  */
 export const INDEX = `${ALLOW_OOM}${GUARD}
 if ARGV[4] ~= '' then
@@ -13,8 +13,5 @@ if ARGV[4] ~= '' then
   end
   redis.call('HSET', t, '!leases', table.concat(leases, ' '))
 end
-local reply = head()
-reply[6] = clock()
-reply[7] = redis.call('HGET', t, '!gen') or ''
-return reply
+return head()
 `;

@@ -9,16 +9,21 @@ import { MARKS } from './marks.js';
  * Returns the head. Publishes `<epoch> <seq> <tag> ...`.
  */
 export const MARK = `${ALLOW_OOM}${GUARD}${MARKS}
+-- What a dead writer has announced, and nobody asks about: a few are looked at each time, so that they do not pile up.
+if marked then influx(redis.call('HRANDFIELD', x, 10)) end
+local tags = {}
+for i = 6, #ARGV do tags[#tags + 1] = ARGV[i] end
 -- An expired mark of somebody else must become an invalidation, not live on beside this one; its number comes first.
-for i = 6, #ARGV do influx(ARGV[i]) end
+influx(tags)
 seq = redis.call('HINCRBY', t, '!seq', 1)
 local due = clock() + tonumber(ARGV[5])
-for i = 6, #ARGV do
-  local others = redis.call('HGET', x, ARGV[i])
-  redis.call('HSET', x, ARGV[i], (others and others .. ' ' or '') .. ARGV[4] .. ' ' .. due)
+for i = 1, #tags do
+  local others = redis.call('HGET', x, tags[i])
+  redis.call('HSET', x, tags[i], (others and others .. ' ' or '') .. ARGV[4] .. ' ' .. due)
 end
-redis.call('HSET', x, '!' .. ARGV[4], due .. ' ' .. table.concat(ARGV, ' ', 6))
-redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' ' .. table.concat(ARGV, ' ', 6))
+redis.call('HSET', x, '!' .. ARGV[4], due .. ' ' .. table.concat(tags, ' '))
+redis.call('HSET', t, '!marks', 1)
+redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' ' .. table.concat(tags, ' '))
 return head()
 `;
 

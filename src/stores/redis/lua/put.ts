@@ -29,10 +29,8 @@ for i = 12 + n, #ARGV - 1, 2 do
   tags[#tags + 1] = ARGV[i]
   bounds[#bounds + 1] = tonumber(ARGV[i + 1])
 end
-local flux = influx('*')
-for i = 1, marked and #tags or 0 do
-  if influx(tags[i]) then flux = true end
-end
+local everything = influx({'*'})
+local flux = influx(tags) or everything
 -- After the marks: an expired one has just raised the floor or the number of a tag.
 if tonumber(ARGV[6]) < floor then return answer('stale') end
 for from = 1, #tags, 1000 do

@@ -1,5 +1,13 @@
-// LIVE, ADOPT, PRUNE: what the sweeper tells Redis.
-import { ALLOW_OOM, GUARD } from './guard.js';
+// OBSERVE, LIVE, ADOPT, PRUNE: what the sweeper asks and tells Redis.
+import { ALLOW_OOM, begin, GUARD } from './guard.js';
+
+/** Returns head + {clock of Redis in ms, generation or ''}. */
+export const OBSERVE = `${ALLOW_OOM}${GUARD}
+local reply = head()
+reply[6] = clock()
+reply[7] = redis.call('HGET', t, '!gen') or ''
+return reply
+`;
 
 /**
  * LIVE moves the watermark. ARGV[4] the epoch it is meant for, ARGV[5] the moment up to which every committed write has
@@ -32,7 +40,7 @@ export const ADOPT = `${ALLOW_OOM}${GUARD}
 local outcome = 'changed'
 if ep == ARGV[4] then
   if inc == 'none' and owner then inc = owner end
-  begin(ARGV[5])
+  ${begin('ARGV[5]')}
   if ARGV[6] ~= '' then redis.call('HSET', t, '!gen', ARGV[6]) end
   outcome = 'adopted'
 end
@@ -43,11 +51,12 @@ return reply
 
 /**
  * PRUNE forgets tags whose last invalidation is as old as any entry can be, one page at a time. ARGV[4] cursor, ARGV[5]
- * sequence number: it becomes the floor, so that an entry that old is invalid without its tags being known.
+ * sequence number: it becomes the floor, so that an entry that old is invalid without its tags being known. A number
+ * above the present one is that of a history that was lost meanwhile: as floor it would keep out everything for long.
  * Returns head + {next cursor}.
  */
 export const PRUNE = `${ALLOW_OOM}${GUARD}
-local upTo = tonumber(ARGV[5])
+local upTo = math.min(tonumber(ARGV[5]), seq)
 if upTo > floor then
   floor = upTo
   redis.call('HSET', t, '!floor', floor)
@@ -57,7 +66,8 @@ local old = {}
 for i = 1, #page[2], 2 do
   if string.sub(page[2][i], 1, 1) == ':' and tonumber(page[2][i + 1]) <= upTo then old[#old + 1] = page[2][i] end
 end
-if #old > 0 then redis.call('HDEL', t, unpack(old)) end
+-- A small table comes as one page, whatever the count asked for.
+for from = 1, #old, 500 do redis.call('HDEL', t, unpack(old, from, math.min(from + 499, #old))) end
 local reply = head()
 reply[6] = page[1]
 return reply

@@ -1,0 +1,95 @@
+// Composition: keeps invalidations in the application's own database until Redis has them, and sweeps them there.
+import type { SharedTruth } from './assemble-stores.js';
+import type { Clock } from './contract/clock.js';
+import { ReportCacheError } from './contract/errors.js';
+import type { EventSink } from './contract/events.js';
+import type { ConnectOptions } from './options/options.js';
+import { dialectOf, isInstalled } from './outbox/migrations.js';
+import { SqlOutbox } from './outbox/sql-outbox.js';
+import { Sweeper, type SweeperState } from './outbox/sweeper.js';
+import type { Durable } from './typeorm/delivery.js';
+import type { DataSourceLike } from './typeorm/typeorm-like.js';
+import { OWN } from './typeorm/typeorm-like.js';
+
+export interface DurableParts {
+  readonly shared: SharedTruth | undefined;
+  readonly namespace: string;
+  readonly lambdaMs: number;
+  readonly leaseMs: number;
+  /** The longest that any entry lives, ms; asked while it runs. */
+  readonly maxTtlMs: () => number;
+  readonly clock: Clock;
+  readonly emit: EventSink;
+}
+
+/** The outbox of one DataSource, at work. */
+export interface DurableConnection extends Durable {
+  readonly sweeper: SweeperState;
+  /** Sweeps now; for whoever is woken by the database. */
+  sweepNow(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/**
+ * Begins to sweep, and from then on nothing is served that no sweeper vouches for.
+ * @returns undefined where it is switched off, or not possible and not demanded: an advice says what that leaves open.
+ * @throws ERC_OUTBOX where it is demanded and not possible.
+ */
+export async function connectDurable(
+  dataSource: DataSourceLike,
+  options: ConnectOptions,
+  parts: DurableParts,
+): Promise<DurableConnection | undefined> {
+  if (options.durable === false) return undefined;
+  const { clock, emit, lambdaMs, namespace, shared } = parts;
+  const obstacle = await obstacleTo(dataSource, shared);
+  const dialect = dialectOf(dataSource.options.type);
+  if (obstacle !== undefined || shared === undefined || dialect === undefined) {
+    if (options.durable === true) throw new ReportCacheError('ERC_OUTBOX', obstacle ?? '');
+    if (obstacle !== undefined && shared !== undefined)
+      emit({
+        kind: 'advice',
+        code: 'outbox-off',
+        message: `${obstacle} Until then a process that dies between COMMIT and its invalidation leaves old reports behind, up to their ttl.`,
+      });
+    return undefined;
+  }
+  const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
+  const { schema } = dataSource.options;
+  const { notify = false } = options;
+  const outbox = new SqlOutbox({ dialect, ask, namespace, emit, notify, ...(schema !== undefined && { schema }) });
+  const { history } = shared;
+  const { maxTtlMs } = parts;
+  const sweeper = new Sweeper({ history, database: outbox, clock, emit, lambdaMs, maxTtlMs });
+  shared.requireWatermark(lambdaMs);
+  // Usually a few milliseconds; where Redis or the database does not answer, the application starts all the same.
+  await Promise.race([sweeper.start(), new Promise<void>((resolve) => clock.after(lambdaMs, resolve))]);
+  return {
+    outbox,
+    fencedAnswers: options.fencedAnswers ?? false,
+    settleMs: lambdaMs + parts.leaseMs,
+    triggers: false,
+    covers: () => false,
+    get sweeper() {
+      return sweeper.state;
+    },
+    sweepNow: () => sweeper.sweepNow(),
+    async close() {
+      await sweeper.close();
+      await outbox.close();
+      shared.requireWatermark(undefined);
+    },
+  };
+}
+
+/** Why there can be no outbox; undefined: there can. */
+async function obstacleTo(dataSource: DataSourceLike, shared: SharedTruth | undefined): Promise<string | undefined> {
+  if (shared === undefined)
+    return 'Without Redis one process is its own truth, and there is nothing to keep for others.';
+  const { type, schema } = dataSource.options;
+  const dialect = dialectOf(type);
+  if (dialect === undefined) return `A database of type "${type}" cannot hold the outbox.`;
+  const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
+  if (await isInstalled(ask, dialect, schema).catch(() => false)) return undefined;
+  return 'The tables of the outbox are missing: add `...outboxMigrations` to the migrations of the DataSource and run them.';
+}

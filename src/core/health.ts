@@ -1,0 +1,70 @@
+// What is distrusted, pending or failing right now, in one look.
+import type { MaybePromise, Store } from '../contract/store.js';
+
+export type HealthReason =
+  | 'store-unreachable' // Redis does not answer: reports are computed
+  | 'watermark-dead' // no sweeper vouches for what is cached: reports are computed
+  | 'fenced' // the database follows another Redis than this process
+  | 'invalidations-late' // Redis has refused invalidations, which are tried again
+  | 'sweeps-failing' // the outbox cannot be read, or Redis not be told
+  | 'rows-set-aside' // rows of the outbox that nobody could read
+  | 'closed';
+
+export interface Health {
+  /** `down`: nothing is served from the cache, everything is computed. `degraded`: it serves, and something is not well. */
+  readonly state: 'ready' | 'degraded' | 'down';
+  readonly reasons: readonly HealthReason[];
+  /** Tags that are being invalidated at this moment. */
+  readonly pending: number;
+  /** Tags that the store has refused, and that are tried again. */
+  readonly late: number;
+  /** Where invalidations are kept in the database: how its sweeper stands. */
+  readonly outbox?: OutboxHealth;
+}
+
+export interface OutboxHealth {
+  readonly adoption: 'adopted' | 'adopting' | 'fenced';
+  readonly lastSuccess: number | undefined;
+  readonly watermarkAgeMs: number | undefined;
+  readonly waiting: number;
+  readonly oldestMs: number;
+  readonly poison: number;
+  readonly failures: number;
+}
+
+export interface HealthParts {
+  readonly store: Pick<Store, 'position'>;
+  readonly pending: number;
+  readonly late: number;
+  readonly outbox: OutboxHealth | undefined;
+  readonly closed: boolean;
+}
+
+const DOWN: readonly HealthReason[] = ['store-unreachable', 'watermark-dead', 'fenced', 'closed'];
+
+/** Asks the store; never rejects. */
+export async function lookAtHealth({ store, pending, late, outbox, closed }: HealthParts): Promise<Health> {
+  const reasons: HealthReason[] = [];
+  if (closed) reasons.push('closed');
+  else {
+    const live = await isLive(() => store.position());
+    if (live === undefined) reasons.push('store-unreachable');
+    if (live === false) reasons.push('watermark-dead');
+  }
+  if (outbox?.adoption === 'fenced') reasons.push('fenced');
+  if (late > 0) reasons.push('invalidations-late');
+  if (outbox !== undefined && outbox.failures > 0) reasons.push('sweeps-failing');
+  if (outbox !== undefined && outbox.poison > 0) reasons.push('rows-set-aside');
+  const down = reasons.some((reason) => DOWN.includes(reason));
+  const state = down ? 'down' : reasons.length > 0 ? 'degraded' : 'ready';
+  return { state, reasons, pending, late, ...(outbox && { outbox }) };
+}
+
+/** Undefined: it cannot be asked. */
+async function isLive(ask: () => MaybePromise<{ readonly live?: boolean }>): Promise<boolean | undefined> {
+  try {
+    return (await ask()).live !== false;
+  } catch {
+    return undefined;
+  }
+}

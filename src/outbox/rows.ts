@@ -1,0 +1,29 @@
+// Rows of the two tables as the contract knows them.
+import type { OutboxRow, OutboxState } from '../contract/outbox.js';
+import { EVERYTHING, isTag } from '../entry/tags.js';
+import type { Row } from './dialect.js';
+
+export function stateOf(row: Row): OutboxState {
+  return {
+    generation: Number(row['generation']),
+    epoch: String(row['epoch']),
+    seq: Number(row['seq']),
+    incarnation: String(row['incarnation']),
+    silentMs: Number(row['silent_ms']),
+  };
+}
+
+export function rowOf(row: Row): OutboxRow {
+  return {
+    id: String(row['id']),
+    tags: parseTags(row['tags']),
+    intent: Boolean(row['intent']),
+    ageMs: Number(row['age_ms']),
+  };
+}
+
+/** Undefined for what no writer of ours can have written: better everything than something unknown. */
+export function parseTags(text: unknown): string[] | undefined {
+  const tags = typeof text === 'string' ? text.split(' ') : [];
+  return tags.length > 0 && tags.every((tag) => tag === EVERYTHING || isTag(tag)) ? tags : undefined;
+}
