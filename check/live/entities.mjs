@@ -1,5 +1,6 @@
 // The tables of the live check, as entities and as what its driver does to them: make, read the truth, drop.
 import { EntitySchema } from 'typeorm';
+import { outboxMigrations } from './library.mjs';
 import { CLASSES, firstPlaceOf, GRADES, idOf, ROWS, rowOfStudent } from './world.mjs';
 
 /** @typedef {import('typeorm').EntitySchema<any>} Schema */
@@ -75,12 +76,19 @@ END $$;
 CREATE TRIGGER never_back BEFORE UPDATE ON "$schema".grade FOR EACH ROW EXECUTE FUNCTION "$schema".never_back();
 CREATE TRIGGER never_back BEFORE UPDATE ON "$schema".student FOR EACH ROW EXECUTE FUNCTION "$schema".never_back();`;
 
-/** @param {import('typeorm').DataSource} dataSource @param {string} schema */
-export async function makeTables(dataSource, schema) {
+/**
+ * @param {import('typeorm').DataSource} dataSource @param {string} schema
+ * @param {boolean} durable with the tables of the outbox
+ */
+export async function makeTables(dataSource, schema, durable) {
   await dataSource.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
   await dataSource.query(`CREATE SCHEMA "${schema}"`);
   await dataSource.synchronize();
   await dataSource.query(NEVER_BACK.replaceAll('$schema', schema));
+  if (!durable) return;
+  const runner = dataSource.createQueryRunner();
+  for (const Migration of outboxMigrations) await new Migration().up(/** @type {any} */ (runner));
+  await runner.release();
 }
 
 /** Every row in its first place, at version 0. @param {import('typeorm').DataSource} dataSource */

@@ -20,6 +20,7 @@ import { KINDS } from './world.mjs';
  * @property {'library' | 'control'} what controls must be caught
  * @property {boolean} durable outbox, sweeper and watermark; triggers for writes past the application
  * @property {boolean} mark
+ * @property {boolean} fencedAnswers
  * @property {number} leaseMs the longest that an answer may be stale under normal faults; 0: never
  * @property {(parts: Parts) => Promise<import('./reports.mjs').CacheUnderTest>} open
  */
@@ -29,24 +30,28 @@ export const LAMBDA_MS = 2_000;
 
 /**
  * @param {Parts} parts
- * @param {{ consistency: 'strict' | 'lease' | 'barrier', mark: boolean, durable: boolean }} set
+ * @param {{ consistency: 'strict' | 'lease' | 'barrier', mark: boolean, durable: boolean, fencedAnswers: boolean }} set
  * @returns {Promise<import('./reports.mjs').CacheUnderTest>}
  */
-async function openLibrary({ redis, dataSource, namespace, version, onEvent }, { consistency, mark, durable }) {
+async function openLibrary(
+  { redis, dataSource, namespace, version, onEvent },
+  { consistency, mark, durable, fencedAnswers },
+) {
   const types = Object.fromEntries(KINDS.map((kind) => [kind, { ttl: /** @type {const} */ ('10m'), consistency }]));
   const options = {
     redis,
     namespace,
     version,
     types,
-    lease: `${LEASE_MS}ms`,
+    lease: /** @type {const} */ (`${LEASE_MS}ms`),
     onEvent,
     identify: (/** @type {import('express').Request} */ req) => ({ user: req.get('x-user') ?? '' }),
-    ...(mark ? { mark: true } : {}),
+    mark,
+    lambda: /** @type {const} */ (`${LAMBDA_MS}ms`),
   };
-  const reports = createReportCache(/** @type {any} */ (options));
+  const reports = createReportCache(options);
   for (const { entity, paths } of CASCADE) reports.cascade(entity, paths);
-  await /** @type {any} */ (reports).connect(dataSource, { durable });
+  await reports.connect(dataSource, { durable, fencedAnswers });
   const tags = (/** @type {readonly string[]} */ names) =>
     names.map((name) => tag(.../** @type {[string, string]} */ (name.split(':'))));
   return {
@@ -63,23 +68,29 @@ async function openLibrary({ redis, dataSource, namespace, version, onEvent }, {
   };
 }
 
-/** @type {readonly Level[]} */
-const LIBRARY = /** @type {const} */ (['strict', 'lease', 'barrier', 'mark']).flatMap((name) =>
-  [true, false].map((durable) => {
-    const mark = name === 'mark';
-    const consistency = mark ? /** @type {const} */ ('strict') : name;
-    return {
-      name: durable ? name : `${name}-plain`,
-      what: /** @type {const} */ ('library'),
-      durable,
-      mark,
-      leaseMs: consistency === 'lease' ? LEASE_MS : 0,
-      open: (/** @type {Parts} */ parts) => openLibrary(parts, { consistency, mark, durable }),
-    };
-  }),
-);
+/**
+ * @param {string} name @param {'strict' | 'lease' | 'barrier'} consistency
+ * @param {{ mark?: boolean, durable?: boolean, fencedAnswers?: boolean }} [set]
+ * @returns {Level}
+ */
+function ofLibrary(name, consistency, { mark = false, durable = true, fencedAnswers = false } = {}) {
+  const set = { consistency, mark, durable, fencedAnswers };
+  const leaseMs = consistency === 'lease' ? LEASE_MS : 0;
+  return { name, what: 'library', leaseMs, ...set, open: (parts) => openLibrary(parts, set) };
+}
 
-export const LEVELS = LIBRARY;
+/** @type {readonly Level[]} */
+export const LEVELS = [
+  ofLibrary('strict', 'strict'),
+  ofLibrary('lease', 'lease'),
+  ofLibrary('barrier', 'barrier'),
+  ofLibrary('mark', 'strict', { mark: true }),
+  ofLibrary('fenced', 'strict', { fencedAnswers: true }),
+  ofLibrary('strict-plain', 'strict', { durable: false }),
+  ofLibrary('lease-plain', 'lease', { durable: false }),
+  ofLibrary('barrier-plain', 'barrier', { durable: false }),
+  ofLibrary('mark-plain', 'strict', { mark: true, durable: false }),
+];
 
 /** @param {string} name @returns {Level} */
 export function levelNamed(name) {

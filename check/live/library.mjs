@@ -8,6 +8,8 @@ const built = (path) =>
   });
 
 /** @type {typeof import('../../src/index.js')} */
-export const { createReportCache, tag } = await built('index.js');
+export const { createReportCache, outboxMigrations, tag } = await built('index.js');
 /** @type {typeof import('../../src/stores/redis/lua/bump.js')} */
 export const { BUMP } = await built('stores/redis/lua/bump.js');
+/** @type {typeof import('../../src/stores/redis/lua/mark.js')} */
+export const { MARK } = await built('stores/redis/lua/mark.js');

@@ -47,7 +47,7 @@ export async function checkLive({ runs, resume, write }, env, makeRandom, signal
       if (signal.aborted) break;
       const known = before.find((one) => one.level === level && one.fault === fault.name && one.reads >= reads);
       if (known !== undefined && failuresOf(levelNamed(level), fault, known).length === 0) continue;
-      await makeTables(dataSource, schema);
+      await makeTables(dataSource, schema, levelNamed(level).durable);
       await fill(dataSource);
       const namespace = `live-${randomBytes(4).toString('hex')}`;
       const say = (/** @type {string} */ line) => console.log(line);
@@ -60,6 +60,7 @@ export async function checkLive({ runs, resume, write }, env, makeRandom, signal
         databaseUrl,
         schema,
         namespace,
+        triggers: false,
         random: makeRandom(),
         signal,
         say,

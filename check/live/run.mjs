@@ -44,6 +44,7 @@ const PROGRESS_MS = 5_000;
  * @param {string} options.databaseUrl
  * @param {string} options.schema
  * @param {string} options.namespace
+ * @param {boolean} options.triggers whether writes past the application are told
  * @param {{ next(): number }} options.random
  * @param {AbortSignal} options.signal
  * @param {(line: string) => void} options.say
@@ -56,6 +57,7 @@ export async function runOne({
   databaseUrl,
   schema,
   namespace,
+  triggers,
   random,
   signal,
   say,
@@ -97,7 +99,7 @@ export async function runOne({
   const over = () => done || signal.aborted || tally.reads >= reads || performance.now() - begun > seconds * 1000;
   const parts = { slots, oracle, tally, random, over };
   const readers = createReaders(parts);
-  const foreign = level.durable && level.what === 'library' ? createForeign(database) : undefined;
+  const foreign = triggers ? createForeign(database) : undefined;
   const writers = createWriters({ ...parts, database, foreign, readers });
   /** @type {Stage} */
   const stage = {

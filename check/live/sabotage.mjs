@@ -1,6 +1,6 @@
 // What a process does to itself when the driver says so: dies at a chosen point, blocks, lives in another hour.
 import { setTimeout as pause } from 'node:timers/promises';
-import { BUMP } from './library.mjs';
+import { BUMP, MARK } from './library.mjs';
 
 /**
  * @param {{ redis: import('ioredis').Redis, dataSource: import('typeorm').DataSource, sha: (lua: string) => string }} parts
@@ -10,14 +10,17 @@ export function createSabotage({ redis, dataSource, sha }) {
   const realNow = Date.now.bind(Date);
   /** @type {'bump' | 'mark' | undefined} */
   let dieAt;
-  const bump = sha(BUMP);
-  const isScript = (/** @type {unknown[]} */ args, /** @type {string} */ lua, /** @type {string} */ hash) =>
-    args[1] === hash || args[1] === lua;
+  const names = { bump: [BUMP, sha(BUMP)], mark: [MARK, sha(MARK)] };
 
+  const die = () => process.kill(process.pid, 'SIGKILL');
   redis.call = /** @type {typeof redis.call} */ (
     (/** @type {any[]} */ ...args) => {
-      if (dieAt === 'bump' && isScript(args, BUMP, bump)) process.kill(process.pid, 'SIGKILL');
-      return Reflect.apply(call, redis, args);
+      const reached = dieAt !== undefined && names[dieAt].includes(String(args[1]));
+      if (reached && dieAt === 'bump') die();
+      const answer = Reflect.apply(call, redis, args);
+      // The mark is there, and the COMMIT is not yet on its way.
+      if (reached && dieAt === 'mark') answer.then(die, () => undefined);
+      return answer;
     }
   );
 

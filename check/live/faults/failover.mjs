@@ -111,7 +111,7 @@ export const FAILOVER_FAULTS = [
     name: 'split',
     rows: '20',
     what: 'split brain: a replica is promoted for half of the processes, the others keep the old master, for 3 s',
-    bound: ({ durable }) => ({ answered: durable ? LAMBDA_MS : Infinity }),
+    bound: ({ durable, fencedAnswers }) => ({ answered: fencedAnswers ? 0 : durable ? LAMBDA_MS : Infinity }),
     proxies: ['redis'],
     everyMs: 1_500,
     begin: openPair,
