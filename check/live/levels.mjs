@@ -1,9 +1,11 @@
 // The levels of the check: how the cache under test is set up, and what it promises.
+import { openApicache, openBentocache } from './controls/peers.mjs';
 import { CASCADE } from './entities.mjs';
 import { createReportCache, tag } from './library.mjs';
 import { KINDS } from './world.mjs';
 
 /** @typedef {import('../../src/options/options.js').ReportCacheOptions} ReportCacheOptions */
+/** @typedef {import('./reports.mjs').CacheUnderTest} CacheUnderTest */
 
 /**
  * @typedef {object} Parts what a process has
@@ -21,51 +23,67 @@ import { KINDS } from './world.mjs';
  * @property {boolean} durable outbox, sweeper and watermark; triggers for writes past the application
  * @property {boolean} mark
  * @property {boolean} fencedAnswers
+ * @property {boolean} [fetched] from the registry, when it is needed
  * @property {number} leaseMs the longest that an answer may be stale under normal faults; 0: never
- * @property {(parts: Parts) => Promise<import('./reports.mjs').CacheUnderTest>} open
+ * @property {(parts: Parts) => Promise<CacheUnderTest>} open
  */
 
 export const LEASE_MS = 250;
 export const LAMBDA_MS = 2_000;
 
+/** @param {Parts} parts @param {'strict' | 'lease' | 'barrier'} consistency @returns {ReportCacheOptions} */
+function optionsOf({ redis, namespace, version, onEvent }, consistency) {
+  return {
+    redis: /** @type {any} */ (redis),
+    namespace,
+    version,
+    types: Object.fromEntries(KINDS.map((kind) => [kind, { ttl: /** @type {const} */ ('10m'), consistency }])),
+    lease: `${LEASE_MS}ms`,
+    lambda: `${LAMBDA_MS}ms`,
+    onEvent,
+    identify: (req) => ({ user: req.get('x-user') ?? '' }),
+  };
+}
+
+/** @param {string} kind @returns {import('../../src/options/options.js').RouteOptions} */
+const routeOptions = (kind) => ({
+  report: (req) => `${kind}-route-${String(req.params['subject'])}`,
+  tags: (req) => (kind === 'list' ? [] : [tag(kind === 'own' ? 'grade' : kind, Number(req.params['subject']) + 1)]),
+  ...(kind === 'list' ? { tables: ['grade', 'student'] } : {}),
+});
+
 /**
  * @param {Parts} parts
  * @param {{ consistency: 'strict' | 'lease' | 'barrier', mark: boolean, durable: boolean, fencedAnswers: boolean }} set
- * @returns {Promise<import('./reports.mjs').CacheUnderTest>}
+ * @returns {Promise<CacheUnderTest>}
  */
-async function openLibrary(
-  { redis, dataSource, namespace, version, onEvent },
-  { consistency, mark, durable, fencedAnswers },
-) {
-  const types = Object.fromEntries(KINDS.map((kind) => [kind, { ttl: /** @type {const} */ ('10m'), consistency }]));
-  const options = {
-    redis,
-    namespace,
-    version,
-    types,
-    lease: /** @type {const} */ (`${LEASE_MS}ms`),
-    onEvent,
-    identify: (/** @type {import('express').Request} */ req) => ({ user: req.get('x-user') ?? '' }),
-    mark,
-    lambda: /** @type {const} */ (`${LAMBDA_MS}ms`),
-  };
-  const reports = createReportCache(options);
+async function openLibrary(parts, { consistency, mark, durable, fencedAnswers }) {
+  const reports = createReportCache({ ...optionsOf(parts, consistency), mark });
   for (const { entity, paths } of CASCADE) reports.cascade(entity, paths);
-  await reports.connect(dataSource, { durable, fencedAnswers });
+  await reports.connect(parts.dataSource, { durable, fencedAnswers });
   const tags = (/** @type {readonly string[]} */ names) =>
     names.map((name) => tag(.../** @type {[string, string]} */ (name.split(':'))));
   return {
     getOrLoad: ({ kind, report, user, tags: names, tables }, loader) =>
       reports.getOrLoad({ type: kind, report, identity: { user }, tags: tags(names), tables }, loader),
-    route: (kind) =>
-      reports.cache(kind, {
-        report: (req) => `${kind}-route-${String(req.params['subject'])}`,
-        tags: (req) =>
-          kind === 'list' ? [] : [tag(kind === 'own' ? 'grade' : kind, Number(req.params['subject']) + 1)],
-        ...(kind === 'list' ? { tables: ['grade', 'student'] } : {}),
-      }),
+    route: (kind) => reports.cache(kind, routeOptions(kind)),
     close: () => reports.close(),
   };
+}
+
+/**
+ * The broken caches of the arms, which know routes only.
+ * @param {Parts} parts @param {'store-without-compare' | 'delete-by-broadcast'} name
+ * @returns {Promise<CacheUnderTest>}
+ */
+async function openBroken(parts, name) {
+  const reports =
+    name === 'store-without-compare'
+      ? (await import('../broken/store-without-compare.mjs')).createWithoutCompare(optionsOf(parts, 'strict'))
+      : (await import('../broken/delete-by-broadcast.mjs')).createByBroadcast(optionsOf(parts, 'strict'));
+  for (const { entity, paths } of CASCADE) reports.cascade(entity, paths);
+  await reports.connect(parts.dataSource);
+  return { route: (kind) => reports.cache(kind, routeOptions(kind)), close: () => reports.close() };
 }
 
 /**
@@ -79,6 +97,11 @@ function ofLibrary(name, consistency, { mark = false, durable = true, fencedAnsw
   return { name, what: 'library', leaseMs, ...set, open: (parts) => openLibrary(parts, set) };
 }
 
+/** @param {string} name @param {Level['open']} open @param {boolean} [fetched] @returns {Level} */
+function control(name, open, fetched = false) {
+  return { name, what: 'control', durable: false, mark: false, fencedAnswers: false, leaseMs: 0, fetched, open };
+}
+
 /** @type {readonly Level[]} */
 export const LEVELS = [
   ofLibrary('strict', 'strict'),
@@ -90,6 +113,10 @@ export const LEVELS = [
   ofLibrary('lease-plain', 'lease', { durable: false }),
   ofLibrary('barrier-plain', 'barrier', { durable: false }),
   ofLibrary('mark-plain', 'strict', { mark: true, durable: false }),
+  control('store-without-compare', (parts) => openBroken(parts, 'store-without-compare')),
+  control('delete-by-broadcast', (parts) => openBroken(parts, 'delete-by-broadcast')),
+  control('apicache', openApicache, true),
+  control('bentocache', openBentocache, true),
 ];
 
 /** @param {string} name @returns {Level} */

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import 'reflect-metadata';
 import { Redis } from 'ioredis';
 import { DataSource } from 'typeorm';
+import { installPeers } from './controls/peers.mjs';
 import { dataSourceOptions, fill, makeTables } from './entities.mjs';
 import { figuresOf } from './figures.mjs';
 import { levelNamed } from './levels.mjs';
@@ -45,6 +46,13 @@ export async function checkLive({ runs, resume, write }, env, makeRandom, signal
   try {
     for (const { level, fault, reads, seconds } of runs) {
       if (signal.aborted) break;
+      if (levelNamed(level).fetched) {
+        const why = await installPeers();
+        if (why !== undefined) {
+          console.log(`\n*** ${level} is SKIPPED: it could not be fetched (${why}) ***\n`);
+          continue;
+        }
+      }
       const known = before.find((one) => one.level === level && one.fault === fault.name && one.reads >= reads);
       if (known !== undefined && failuresOf(levelNamed(level), fault, known).length === 0) continue;
       await makeTables(dataSource, schema, levelNamed(level).durable);

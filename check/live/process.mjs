@@ -9,7 +9,7 @@ import { levelNamed } from './levels.mjs';
 import { createLoaders, currentRead, openReports } from './reports.mjs';
 import { createSabotage } from './sabotage.mjs';
 import { WAYS } from './world.mjs';
-import { createWrites } from './writes.mjs';
+import { createWrites, tagsOf } from './writes.mjs';
 
 const POOL = 6;
 
@@ -81,6 +81,7 @@ async function answerWrite({ id, write }) {
   try {
     if (carryOut === undefined) throw new Error(`There is no way "${write.path}" to write.`);
     await carryOut(write);
+    await cache.wrote?.(tagsOf(write));
     send({ id, ms: performance.now() - started });
   } catch (error) {
     send({ id, error: text(error), ms: performance.now() - started });

@@ -48,7 +48,7 @@ export function createWriters({ slots, oracle, tally, random, over, database, fo
     const before = rows.map((row) => plans.where[row] ?? NOWHERE);
     if (plan.leaves) for (const row of rows) oracle.leave(row);
     const moved = rows.map((_, at) => before[at] !== places[at]);
-    const order = { path, rows, versions, places };
+    const order = { path, rows, versions, places, before };
     const slot = nextSlot();
     const sentAt = performance.now();
     try {

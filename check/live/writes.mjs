@@ -1,6 +1,6 @@
 // Every way in which the application writes, as one process carries it out.
 import { Grade, Student } from './entities.mjs';
-import { GRADES, idOf, isGrade } from './world.mjs';
+import { CLASSES, GRADES, idOf, isGrade } from './world.mjs';
 
 /**
  * @typedef {object} Write
@@ -8,6 +8,7 @@ import { GRADES, idOf, isGrade } from './world.mjs';
  * @property {readonly number[]} rows
  * @property {readonly number[]} versions of the rows, in their order
  * @property {readonly number[]} places of the rows: the student of a grade, the class of a student
+ * @property {readonly number[]} before where they were
  */
 
 class RolledBack extends Error {}
@@ -63,12 +64,12 @@ export function createWrites(dataSource) {
     /** The last row's change is undone, the others' are kept. */
     savepointBack: (write) =>
       dataSource.transaction(async (outer) => {
-        const { rows, versions, places } = write;
+        const { rows, versions } = write;
         const last = rows.length - 1;
         await saveAll({ ...write, rows: rows.slice(0, last), versions: versions.slice(0, last) }, outer);
         await undone(() =>
           outer.transaction(async (inner) => {
-            await saveAll({ path: '', rows: rows.slice(last), versions: versions.slice(last), places }, inner);
+            await saveAll({ ...write, rows: rows.slice(last), versions: versions.slice(last) }, inner);
             throw new RolledBack();
           }),
         );
@@ -110,6 +111,24 @@ export function createWrites(dataSource) {
         );
       }),
   };
+}
+
+/**
+ * What an application would have to name by hand: all that shows the rows, or showed them.
+ * @param {Write} write
+ */
+export function tagsOf({ rows, places, before }) {
+  const tags = new Set(['table:all']);
+  for (const [at, row] of rows.entries()) {
+    tags.add(`${isGrade(row) ? 'grade' : 'student'}:${idOf(row)}`);
+    for (const place of [places[at] ?? -1, before[at] ?? -1]) {
+      if (place < 0) continue;
+      tags.add(`${isGrade(row) ? 'student' : 'class'}:${place + 1}`);
+      // In whichever class the student is by now.
+      if (isGrade(row)) for (let one = 1; one <= CLASSES; one += 1) tags.add(`class:${one}`);
+    }
+  }
+  return [...tags];
 }
 
 /** @param {() => Promise<unknown>} work */
