@@ -1,6 +1,6 @@
 // The tables of the live check, as entities and as what its driver does to them: make, read the truth, drop.
 import { EntitySchema } from 'typeorm';
-import { outboxMigrations } from './library.mjs';
+import { outboxMigrations, parseRules, triggersOf } from './library.mjs';
 import { CLASSES, firstPlaceOf, GRADES, idOf, ROWS, rowOfStudent } from './world.mjs';
 
 /** @typedef {import('typeorm').EntitySchema<any>} Schema */
@@ -89,6 +89,15 @@ export async function makeTables(dataSource, schema, durable) {
   const runner = dataSource.createQueryRunner();
   for (const Migration of outboxMigrations) await new Migration().up(/** @type {any} */ (runner));
   await runner.release();
+}
+
+/**
+ * Triggers that tell of writes past the application.
+ * @param {import('typeorm').DataSource} dataSource @param {string} namespace
+ */
+export async function installTriggers(dataSource, namespace) {
+  const rules = CASCADE.flatMap(({ entity, paths }) => parseRules(entity, paths, undefined));
+  await triggersOf(/** @type {any} */ (dataSource), rules, namespace, [], () => Date.now()).install();
 }
 
 /** Every row in its first place, at version 0. @param {import('typeorm').DataSource} dataSource */

@@ -1,5 +1,9 @@
 // Writes past the application: psql-like statements and COPY over connections that the library never sees.
+import { setTimeout as pause } from 'node:timers/promises';
 import { idOf, isGrade } from './world.mjs';
+
+/** Share of the updates that are committed late. */
+const LATE = 0.15;
 
 /** @param {import('pg').Pool} database */
 export function createForeign(database) {
@@ -11,7 +15,7 @@ export function createForeign(database) {
       const place = isGrade(row) ? 'studentId' : 'classId';
       switch (path) {
         case 'foreignUpdate':
-          await database.query(`UPDATE ${table} SET version = $1 WHERE id = $2`, [versions[0], idOf(row)]);
+          await update(database, `UPDATE ${table} SET version = $1 WHERE id = $2`, [versions[0], idOf(row)]);
           return;
         case 'foreignMove': {
           const values = [versions[0], (places[0] ?? 0) + 1, idOf(row)];
@@ -31,6 +35,24 @@ export function createForeign(database) {
       }
     },
   };
+}
+
+/**
+ * Now and then in a transaction that stays open for a while: its row in the outbox is older than those that were
+ * committed before it.
+ * @param {import('pg').Pool} database @param {string} sql @param {unknown[]} values
+ */
+async function update(database, sql, values) {
+  if (Math.random() >= LATE) return void (await database.query(sql, values));
+  const client = await database.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query(sql, values);
+    await pause(1_500 * Math.random());
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
 }
 
 /**

@@ -13,3 +13,7 @@ export const { createReportCache, outboxMigrations, tag } = await built('index.j
 export const { BUMP } = await built('stores/redis/lua/bump.js');
 /** @type {typeof import('../../src/stores/redis/lua/mark.js')} */
 export const { MARK } = await built('stores/redis/lua/mark.js');
+/** @type {typeof import('../../src/typeorm/triggers/triggers.js')} */
+export const { triggersOf } = await built('typeorm/triggers/triggers.js');
+/** @type {typeof import('../../src/typeorm/cascade-rule.js')} */
+export const { parseRules } = await built('typeorm/cascade-rule.js');

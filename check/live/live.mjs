@@ -7,7 +7,7 @@ import 'reflect-metadata';
 import { Redis } from 'ioredis';
 import { DataSource } from 'typeorm';
 import { installPeers } from './controls/peers.mjs';
-import { dataSourceOptions, fill, makeTables } from './entities.mjs';
+import { dataSourceOptions, fill, installTriggers, makeTables } from './entities.mjs';
 import { figuresOf } from './figures.mjs';
 import { levelNamed } from './levels.mjs';
 import { lineOf, markdownOf } from './report.mjs';
@@ -58,6 +58,8 @@ export async function checkLive({ runs, resume, write }, env, makeRandom, signal
       await makeTables(dataSource, schema, levelNamed(level).durable);
       await fill(dataSource);
       const namespace = `live-${randomBytes(4).toString('hex')}`;
+      const triggers = levelNamed(level).durable;
+      if (triggers) await installTriggers(dataSource, namespace);
       const say = (/** @type {string} */ line) => console.log(line);
       console.log(`${level}: ${fault.what}`);
       const run = await runOne({
@@ -68,7 +70,7 @@ export async function checkLive({ runs, resume, write }, env, makeRandom, signal
         databaseUrl,
         schema,
         namespace,
-        triggers: false,
+        triggers,
         random: makeRandom(),
         signal,
         say,
