@@ -169,6 +169,28 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     return policy;
   };
 
+  const connect = async (dataSource: object, connectOptions: ConnectOptions): Promise<void> => {
+    await typeorm.connect(dataSource);
+    if (closed) return;
+    if (durable !== undefined) {
+      if (durable.dataSource === dataSource || connectOptions.durable !== true) return;
+      throw new ReportCacheError('ERC_OUTBOX', 'Another DataSource already holds the outbox of this cache.');
+    }
+    const { namespace, lambdaMs, leaseMs } = resolved;
+    const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit };
+    const connection = await connectDurable(dataSource as DataSourceLike, connectOptions, parts);
+    if (connection === undefined) return;
+    durable = { dataSource, connection };
+    typeorm.setDurable(dataSource, connection);
+  };
+  let turn: Promise<unknown> = Promise.resolve();
+  /** Two calls at the same time must not begin to sweep twice. */
+  const inTurn = (task: () => Promise<void>): Promise<void> => {
+    const done = turn.then(task);
+    turn = done.catch(() => undefined);
+    return done;
+  };
+
   return {
     cache(type, routeOptions = {}) {
       const policy = follow(parseRoute(routeOptions, policyOf(type)));
@@ -195,26 +217,17 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     async connect(dataSource, connectOptions = {}) {
       checkConnectOptions(connectOptions);
-      await typeorm.connect(dataSource);
-      if (durable !== undefined) {
-        if (durable.dataSource === dataSource || connectOptions.durable !== true) return;
-        throw new ReportCacheError('ERC_OUTBOX', 'Another DataSource already holds the outbox of this cache.');
-      }
-      const { namespace, lambdaMs, leaseMs } = resolved;
-      const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit };
-      const connection = await connectDurable(dataSource as DataSourceLike, connectOptions, parts);
-      if (connection === undefined) return;
-      durable = { dataSource, connection };
-      typeorm.setDurable(dataSource, connection);
+      await inTurn(() => connect(dataSource, connectOptions));
     },
 
-    async disconnect(dataSource) {
-      typeorm.disconnect(dataSource);
-      if (durable?.dataSource !== dataSource) return;
-      const { connection } = durable;
-      durable = undefined;
-      await connection.close();
-    },
+    disconnect: (dataSource) =>
+      inTurn(async () => {
+        typeorm.disconnect(dataSource);
+        if (durable?.dataSource !== dataSource) return;
+        const { connection } = durable;
+        durable = undefined;
+        await connection.close();
+      }),
 
     health: () =>
       lookAtHealth({
@@ -288,6 +301,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     async close() {
       closed = true;
       cache.close();
+      await turn;
       await durable?.connection.close();
       invalidations.close();
       await store.close();

@@ -140,11 +140,13 @@ export class Ledger {
 
   /**
    * COMMIT is about to be sent, and nothing is written between this and that.
+   * @param sameString what statements in front of it, in one string with it, can concern.
    * @throws ERC_MARK
    */
-  async prepareCommit(runner: QueryRunnerLike): Promise<void> {
+  async prepareCommit(runner: QueryRunnerLike, sameString: TagBag): Promise<void> {
     const pending = this.#of(runner);
     const bag = this.#everythingSoFar(pending);
+    bag.merge(sameString);
     // Nothing can be written in a failed transaction, nor will anything of it be stored.
     if (bag.empty || hasFailedTransaction(runner)) return;
     try {
@@ -214,7 +216,10 @@ export class Ledger {
   #committed(runner: QueryRunnerLike, pending: Pending, cause: Cause): Promise<void> | void {
     const { dirty, refused } = pending;
     const bag = this.#everythingOf(pending);
-    const prepared = this.#end(runner, pending, !refused);
+    const ended = this.#end(runner, pending, !refused);
+    // A transaction in one string was announced as a statement.
+    const announced = this.#takeFinished(pending);
+    const prepared = { rows: [...ended.rows, ...announced.rows], marks: [...ended.marks, ...announced.marks] };
     if (dirty) bag.addEverything();
     else if (refused && !this.parts.sharedRunner) return this.#delivery.withdraw(prepared);
     return this.#flush(runner, bag, cause, prepared);

@@ -50,11 +50,15 @@ export class StatementWatch {
 
   /** What must be in place before a write becomes durable. */
   #prepare({ query, queryRunner }: QueryEventLike, effects: readonly Effect[]): Answer {
-    if (effects.some(({ kind }) => kind === 'commit')) return this.ledger.prepareCommit(queryRunner);
-    if (this.ledger.inTransaction(queryRunner)) return;
+    const commits = effects.some(({ kind }) => kind === 'commit');
+    const inTransaction = this.ledger.inTransaction(queryRunner);
+    if (inTransaction && !commits) return;
     const bag = new TagBag();
     for (const effect of effects) if (effect.kind === 'write' || effect.kind === 'unknown') this.#foresee(effect, bag);
-    if (!bag.empty) return this.ledger.prepareStatement(queryRunner, query, bag);
+    if (commits && (inTransaction || bag.empty)) return this.ledger.prepareCommit(queryRunner, bag);
+    // A transaction that it opens and leaves open prepares its own COMMIT.
+    const leavesOpen = !commits && effects.some(({ kind }) => kind === 'begin');
+    if (!bag.empty && !leavesOpen) return this.ledger.prepareStatement(queryRunner, query, bag);
   }
 
   after(event: AfterQueryEventLike): Answer {

@@ -168,7 +168,11 @@ export class Lab {
 }
 
 /** Asks again and again: for what happens in the background, and says nothing of when. */
-export async function eventually(what: string, test: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
+export async function eventually(
+  what: string,
+  test: () => Promise<boolean> | boolean,
+  withinMs = 10_000,
+): Promise<void> {
   const until = performance.now() + withinMs;
   while (!(await test())) {
     if (performance.now() > until) throw new Error(`Not within ${withinMs} ms: ${what}`);
