@@ -1,5 +1,4 @@
 // What may happen next, and the seeded choice among it: the only source of order in the simulation.
-import { AsyncResource } from 'node:async_hooks';
 
 /** @typedef {import('./random.mjs').Random} Random */
 /** @typedef {{ readonly label: string | (() => string), readonly run: () => void, readonly context: AsyncResource | undefined }} Happening */
