@@ -66,8 +66,10 @@ describe('barrier', () => {
     await reader.lease('barrier');
     await silent.lease('barrier');
     silent.client.mute = true;
+    const letThrough = reader.client.holdPushes();
     const writing = watch(writer.store.invalidate(['student:1']));
     await tick();
+    letThrough();
     clock.advance(LEASE_MS - 1);
     await tick();
     expect(writing.done).toBe(false);
