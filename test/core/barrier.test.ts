@@ -43,8 +43,8 @@ describe('barrier', () => {
     } = await start(2);
     await writer.fill();
     await reader.lease('barrier');
-    await writer.store.invalidate(['other:1']);
     reader.client.deaf = true;
+    await writer.client.invalidate(['other:1']);
     const writing = watch(writer.store.invalidate(['student:1']));
     await tick();
     const { epoch, seq } = writer.memory.table.position;
