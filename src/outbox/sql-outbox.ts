@@ -92,7 +92,7 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   }
 
   async toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean> {
-    if ((await this.#remove(ask, ids, epoch)) === ids.length) return true;
+    if (ids.length > 0 && (await this.#remove(ask, ids, epoch)) === ids.length) return true;
     // Taken out by somebody else: under which name?
     const { rows } = await this.#run(
       `SELECT 1 AS held FROM ${this.#state} WHERE namespace = $1 AND epoch = $2`,
@@ -106,8 +106,9 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     this.#told.add(ids, undefined);
   }
 
-  async isGone(id: string): Promise<boolean> {
-    const { rows } = await this.#run(`SELECT id FROM ${this.#outbox} WHERE ${this.#mine} AND id IN (${idList([id])})`);
+  async isGone(ask: Ask, id: string): Promise<boolean> {
+    const sql = `SELECT id FROM ${this.#outbox} WHERE ${this.#mine} AND id IN (${idList([id])})`;
+    const { rows } = await this.#run(sql, [], ask);
     return rows.length === 0;
   }
 
