@@ -15,7 +15,7 @@ it('a row of somebody who does not tell Redis is swept at once', async () => {
   const { outbox, namespace } = database.outbox({ notify: true });
   const client = new Redis(redisUrl(), { lazyConnect: true });
   const store = new RedisStore(client, { namespace, version: '1', maxTags: 1000 }, systemClock);
-  let told = (_: CacheEvent): void => undefined;
+  let told: (event: CacheEvent) => void = () => undefined;
   const swept = new Promise<CacheEvent>((resolve) => (told = resolve));
   const connection = await connectDurable(
     database.source as unknown as DataSourceLike,
