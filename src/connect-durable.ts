@@ -104,6 +104,10 @@ async function obstacleTo(dataSource: DataSourceLike, shared: SharedTruth | unde
   const dialect = dialectOf(type);
   if (dialect === undefined) return `A database of type "${type}" cannot hold the outbox.`;
   const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
-  if (await isInstalled(ask, dialect, schema).catch(() => false)) return undefined;
+  try {
+    if (await isInstalled(ask, dialect, schema)) return undefined;
+  } catch (error) {
+    return `The database did not say whether it has the tables of the outbox (${error instanceof Error ? error.message : String(error)}).`;
+  }
   return 'The tables of the outbox are missing: add `...outboxMigrations` to the migrations of the DataSource and run them.';
 }
