@@ -4,7 +4,7 @@ import { giveUpContexts } from './contexts.mjs';
 import { FAULTS } from './faults.mjs';
 import { Oracle } from './oracle.mjs';
 import { createRandom } from './random.mjs';
-import { NAMES } from './redis/script.mjs';
+import { NAMES } from './redis/commands.mjs';
 import { RedisServer } from './redis/server.mjs';
 import { Scheduler, settled } from './scheduler.mjs';
 import { decode, Reading, REPORTS, ROWS, Writing } from './workload.mjs';

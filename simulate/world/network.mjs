@@ -1,5 +1,5 @@
 // The connections of one process to Redis: an ioredis client and its subscriber, as far as the library uses them.
-import { execute, NAMES } from '../redis/script.mjs';
+import { execute, NAMES } from '../redis/commands.mjs';
 
 /** @typedef {import('../redis/script.mjs').Argument} Argument */
 /** @typedef {import('../redis/server.mjs').RedisServer} RedisServer */
