@@ -32,8 +32,8 @@ export function execute(server, scriptClass, command, args, observe) {
     case 'eval': {
       const [text, count, ...rest] = args;
       const sha = command === 'evalsha' ? String(text) : SHA_BY_LUA.get(String(text));
-      const body = BY_SHA.get(sha ?? '');
-      if (sha === undefined || body === undefined)
+      const name = NAMES.get(sha ?? '');
+      if (sha === undefined || name === undefined)
         throw new Error(`No port of the script ${String(text).slice(0, 60)}`);
       if (command === 'eval') server.loaded.add(sha);
       else if (!server.loaded.has(sha)) return new Error('NOSCRIPT No matching script. Please use EVAL.');
