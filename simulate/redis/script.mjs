@@ -1,6 +1,6 @@
 // The Lua scripts of the library in JavaScript, word for word; test/simulate holds them to the real ones on a real Redis.
 /** @typedef {import('./server.mjs').RedisServer} RedisServer */
-/** @typedef {string | number | Buffer} Argument */
+/** @typedef {string | number | Uint8Array} Argument a Buffer */
 /** @typedef {(string | number)[]} Reply */
 /** @typedef {new (server: RedisServer, keys: readonly string[], args: readonly Argument[]) => Script} ScriptClass */
 
@@ -85,9 +85,14 @@ export class Script {
     return this.epoch === '' || (this.owner !== 'none' && this.field('!inc') !== this.owner);
   }
 
+  /** @param {string} epoch */
+  rename(epoch) {
+    this.epoch = epoch;
+  }
+
   /** @param {string} epoch @param {string} [owner] */
   begin(epoch, owner = this.owner) {
-    this.epoch = epoch;
+    this.rename(epoch);
     this.seq += 1;
     this.floor = this.seq;
     this.live = undefined;

@@ -53,18 +53,16 @@ const entryName = (name: string) => `{ns}:e:${name}`;
 
 const script = (name: Name, args: fc.Arbitrary<readonly (string | number)[]>, entries: fc.Arbitrary<string[]>) =>
   fc.record({ script: fc.constant(name), entries, args });
-const none = fc.constant([]);
+const none = fc.constant<string[]>([]);
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc
-      .array(key, { minLength: 1, maxLength: 2 })
-      .map((keys) => ({
-        script: 'check' as const,
-        entries: keys.map(entryName),
-        args: keys.map((one) => `key:${one}`),
-      })),
+    arbitrary: fc.array(key, { minLength: 1, maxLength: 2 }).map((keys) => ({
+      script: 'check' as const,
+      entries: keys.map(entryName),
+      args: keys.map((one) => `key:${one}`),
+    })),
   },
   {
     weight: 5,
@@ -145,7 +143,7 @@ async function onRedis(steps: readonly Step[]): Promise<string[]> {
       const keys = ['{ns}:t', '{ns}:x', ...one.entries];
       const args = [`e${(at % 3) + 1}`, CHANNEL, at % 5 === 4 ? 'none' : 'info', ...one.args];
       const reply = (await client.eval(SCRIPTS[one.script].lua, keys.length, ...keys, ...args)) as unknown[];
-      for (const code of reply.slice(5)) answered.add(`${one.script} ${code}`);
+      for (const code of reply.slice(5)) answered.add(`${one.script} ${String(code)}`);
       seen.push(shown(one.script, reply));
     }
     seen.push(masked(await contents()));
