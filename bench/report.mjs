@@ -1,10 +1,7 @@
 // Figures to text: medians and spreads of the rounds, the table, the page and the plot.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import os from 'node:os';
-
-const require = createRequire(import.meta.url);
 
 /** One result per arm and size; ratios are taken inside each round and only then summed up. */
 export function judge(cases, runs) {
@@ -60,9 +57,14 @@ export function printTable(results) {
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ')).join('\n');
 }
 
-export function describeMachine({ redisVersion, cores }) {
-  const version = (name) => JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
-  const pinned = cores.server !== undefined;
+/**
+ * @param {{ packages: [title: string, name: string][], more: [string, string][] }} what packages whose versions matter, and
+ *   whatever else the figures depend on
+ */
+export function describeMachine({ packages, more }) {
+  // Not every package lets its package.json be resolved.
+  const manifest = (name) => new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  const version = (name) => JSON.parse(readFileSync(manifest(name), 'utf8')).version;
   return [
     ['Date', new Date().toISOString().slice(0, 10)],
     ['Commit', commit()],
@@ -70,11 +72,8 @@ export function describeMachine({ redisVersion, cores }) {
     ['System', `${os.type()} ${os.release()}`],
     ['Load average at the start', os.loadavg()[0].toFixed(2)],
     ['Node.js', process.version],
-    ['Express', version('express')],
-    ['ioredis', version('ioredis')],
-    ['Redis', `${redisVersion}, over loopback`],
-    ['autocannon', version('autocannon')],
-    ['Cores', pinned ? `server on ${cores.server}, load on ${cores.load}, Redis on whichever is free` : 'not pinned'],
+    ...packages.map(([title, name]) => [title, version(name)]),
+    ...more,
   ];
 }
 

@@ -53,7 +53,22 @@ const service = await provideRedis();
 const redis = new Redis(service.url, { maxRetriesPerRequest: 1 });
 redis.on('error', () => undefined);
 const redisVersion = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1];
-const machine = describeMachine({ redisVersion, cores });
+const machine = describeMachine({
+  packages: [
+    ['Express', 'express'],
+    ['ioredis', 'ioredis'],
+    ['autocannon', 'autocannon'],
+  ],
+  more: [
+    ['Redis', `${redisVersion}, over loopback`],
+    [
+      'Cores',
+      cores.server === undefined
+        ? 'not pinned'
+        : `server on ${cores.server}, load on ${cores.load}, Redis on whichever is free`,
+    ],
+  ],
+});
 const load = start('load.mjs', [], cores.load);
 const runs = [];
 const known = new Map();

@@ -1,5 +1,5 @@
 // The report cache: the only file that knows express-report-cache. Everything else is an ordinary platform.
-import { createReportCache, tag } from 'express-report-cache';
+import { createReportCache, outboxMigrations, tag } from 'express-report-cache';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
@@ -19,7 +19,7 @@ import {
   User,
 } from './entities/index.js';
 
-export { tag };
+export { outboxMigrations, tag };
 
 /** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
 export const CATALOGUE = tag('catalogue', 'all');

@@ -14,7 +14,7 @@ export interface Outcome {
   readonly id: string | undefined;
 }
 
-/** Expressions that only some servers allow or need; found out once, and again after a failure. */
+/** Expressions that not every server of the family knows; found out once, and again after a failure. */
 export interface ServerFacts {
   /**
    * SQL of a text that is another one whenever commits may have been lost: after a restart, a failover, a restore. It

@@ -1,17 +1,15 @@
 // The outbox's SQL on PostgreSQL 12 and later.
-import type { Ask } from '../contract/outbox.js';
-import type { Dialect, Outcome, Row, ServerFacts } from './dialect.js';
+import type { Dialect, Outcome, Row } from './dialect.js';
 
 /**
- * When this server was started tells every two servers apart, and a restored or promoted one from what it was before;
- * the timeline and the system's identity say the same in their own way. Formatted here, because the session's time
- * zone would otherwise stand in it.
+ * When this server was started, to the microsecond: no two servers have it in common, and a restored or promoted one
+ * has another than what it was made from. Formatted here, because the session's time zone would otherwise stand in it.
+ * The system identifier is left out: not every role may read it, and processes that call one server by two names would
+ * take it from each other for ever.
  */
 const STARTED = `to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS')`;
 /** Asked of the WAL itself: the control file learns of a promotion only at the next checkpoint. */
 const TIMELINE = `CASE WHEN pg_is_in_recovery() THEN 'recovery' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END`;
-/** Only with permission, which the server checks before the statement runs. */
-const SYSTEM = `(SELECT system_identifier FROM pg_control_system())`;
 /**
  * Read while the statement runs, so after its snapshot was taken. The position of insertion, because a commit that does
  * not wait for its WAL (synchronous_commit = off) is visible before that is written.
@@ -22,7 +20,7 @@ export const postgres: Dialect = {
   name: 'postgres',
   quote: (identifier) => `"${identifier.replaceAll('"', '""')}"`,
   run: async (ask, sql, parameters) => outcomeOf(await ask(sql, [...parameters])),
-  facts,
+  facts: () => Promise.resolve({ incarnation: `concat_ws('/', ${TIMELINE}, ${STARTED})`, lsn: LSN }),
   now: 'clock_timestamp()',
   msSince: (time) => `(extract(epoch FROM clock_timestamp() - ${time}) * 1000)`,
   true: 'true',
@@ -35,16 +33,6 @@ export const postgres: Dialect = {
       schema === undefined ? '$1' : `quote_ident($2) || '.' || $1`
     })`,
 };
-
-async function facts(ask: Ask): Promise<ServerFacts> {
-  const { rows } = outcomeOf(
-    await ask(
-      `SELECT coalesce(bool_and(has_function_privilege(oid, 'EXECUTE')), false) AS allowed FROM pg_proc WHERE proname = 'pg_control_system' AND pronamespace = 'pg_catalog'::regnamespace`,
-    ),
-  );
-  const parts = rows[0]?.['allowed'] === true ? [SYSTEM, TIMELINE, STARTED] : [TIMELINE, STARTED];
-  return { incarnation: `concat_ws('/', ${parts.join(', ')})`, lsn: LSN };
-}
 
 /** TypeORM answers UPDATE and DELETE with the rows and their number, everything else with the rows. */
 function outcomeOf(raw: unknown): Outcome {

@@ -16,6 +16,7 @@ import {
 } from './cascade-rule.js';
 import { errorText } from './apply-rules.js';
 import type { Durable } from './delivery.js';
+import { triggersOf, type Triggers } from './triggers/triggers.js';
 import { ReplicaReads, walPosition } from './replica-reads.js';
 import { isObject } from './rows.js';
 import { safeFunctions } from './safe-functions.js';
@@ -122,6 +123,17 @@ export class TypeormPlugin {
   setDurable(dataSource: object, durable: Durable | undefined): void {
     const connection = (this.#connections as Map<object, Connection>).get(dataSource);
     if (connection) connection.durable = durable;
+  }
+
+  /**
+   * Database triggers that tell of writes past the ORM, for the rules declared so far.
+   * @throws ERC_DATA_SOURCE unless it is an initialised DataSource; ERC_CASCADE for a rule that does not fit.
+   */
+  triggers(dataSource: object, namespace: string): Triggers {
+    if (!isDataSource(dataSource))
+      throw new ReportCacheError('ERC_DATA_SOURCE', 'triggers() was given something else.');
+    const { ownTables = [], clock } = this.options;
+    return triggersOf(dataSource, this.#rules, namespace, ownTables, () => clock.now());
   }
 
   /** Stops following a DataSource. What its open transactions have written is not invalidated any more. */

@@ -98,6 +98,13 @@ describe('when it sweeps', () => {
     expect(most).toBe(1);
   });
 
+  it('never again once it is closed between two sweeps', async () => {
+    await sweeper.start();
+    await sweeper.close();
+    expect(clock.waiting).toBe(0);
+    expect(await sweeper.sweepNow()).toEqual({ outcome: 'closed' });
+  });
+
   it('never again once it is closed, and lets the running sweep end', async () => {
     await sweeper.start();
     let release = (): void => undefined;
@@ -149,6 +156,13 @@ describe('what it tells', () => {
       poison: 1,
       failures: 0,
     });
+  });
+
+  it('that a new epoch has no watermark yet', async () => {
+    redis.interfere = (step) => (step === 'keepAlive' ? Promise.reject(new Error('down')) : undefined);
+    await sweeper.start();
+    expect(sweeper.state).toMatchObject({ adoption: 'adopting', watermarkAgeMs: undefined, failures: 1 });
+    await sweeper.close();
   });
 
   it('that the database follows another Redis: once, until that ends', async () => {
@@ -221,6 +235,17 @@ describe('how it fails', () => {
     for (const release of releases) release();
     await settled();
     await advance(LAMBDA_MS);
+    expect(sweeper.state.failures).toBe(0);
+  });
+
+  it('what hangs for ever is taken for lost, and does not stop the sweeper for ever', async () => {
+    await sweeper.start();
+    database.interfere = () => new Promise(() => undefined);
+    for (let round = 0; round < 20; round += 1) await advance(LAMBDA_MS);
+    database.interfere = () => undefined;
+    await advance(LAMBDA_MS);
+    expect(sweeper.state.failures).toBeGreaterThan(0);
+    for (let round = 0; round < 100; round += 1) await advance(LAMBDA_MS);
     expect(sweeper.state.failures).toBe(0);
   });
 });

@@ -45,6 +45,7 @@ describe('a marked tag', () => {
     expect(await store.put('k', makeEntry(during, clock.now()))).toBe('stale');
     expect(await fill('k')).toBe('stored');
     expect(await raw.marks()).toEqual({});
+    expect(await raw.table()).not.toHaveProperty('!marks');
   });
 
   it('of two writers stays marked until both have ended, however they end', async () => {
@@ -143,6 +144,7 @@ describe('a mark', () => {
     await store.invalidate(['student:1'], { mark: 'm' });
     expect(await fill('k')).toBe('stored');
     expect(await raw.marks()).toEqual({});
+    expect(await raw.table()).not.toHaveProperty('!marks');
   });
 
   it('outlives an invalidation of everything by somebody else', async () => {
@@ -161,6 +163,7 @@ describe('a mark', () => {
     await raw.lose('t');
     expect(await look('k')).toBe('epoch');
     expect(await raw.marks()).toEqual({});
+    expect(await raw.table()).not.toHaveProperty('!marks');
     expect(await fill('k')).toBe('stored');
   });
 

@@ -15,7 +15,7 @@ import { Fleet } from './support/fleet.js';
 /** What the README tells to grant, with the keys `{namespace}:*` and the channels `{namespace}:*`. */
 const NEEDED = [
   ...['evalsha', 'eval', 'subscribe', 'publish', 'info', 'time'],
-  ...['hget', 'hmget', 'hset', 'hdel', 'hincrby', 'hlen', 'hscan', 'exists', 'unlink', 'pexpire'],
+  ...['hget', 'hmget', 'hset', 'hdel', 'hincrby', 'hlen', 'hscan', 'hrandfield', 'exists', 'unlink', 'pexpire'],
 ];
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -62,6 +62,7 @@ async function everything(redis: PrivateRedis, user: string) {
   await store.mark(['student:1'], 'm1', 1000);
   await store.unmark('m1');
   await store.mark(['student:1'], 'm2', 0);
+  await store.mark(['student:1'], 'm3', 0);
   await store.put('k', makeEntry(await store.position(), systemClock.now()));
   await store.invalidate(['student:1'], { lsn: '1' });
   await store.invalidate(['*']);

@@ -59,6 +59,7 @@ export function prepareData(dataSource: DataSource, config: Config, logger: Logg
       await dataSource.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
       await dataSource.synchronize();
     }
+    await dataSource.runMigrations();
     const before = await repository.findOneBy({ id: 1 });
     if (before !== null && !config.reload) {
       const wanted =

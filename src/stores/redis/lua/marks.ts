@@ -13,6 +13,9 @@ local function influx() return false end
 if marked then
   local function invalidate(tags)
     seq = redis.call('HINCRBY', t, '!seq', 1)
+    -- What its write, if there was one, needs of a replica is not known.
+    if lsn ~= '' then redis.call('HDEL', t, '!lsn') end
+    lsn = ''
     for i = 1, #tags do
       if tags[i] == '*' then
         floor = seq
