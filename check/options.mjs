@@ -9,10 +9,11 @@ export const USAGE = `npm run check:fresh [-- options]
   processes under faults (the live check).
   --quick         both, in about three minutes
   --live          only the live check without faults
-  --faults        only the live check, without faults and under each of them; writes check/RESULTS.md
+  --faults        only the live check, without faults and under each of them
   --only a,b      only these faults: ${FAULTS.map((fault) => fault.name).join(', ')}
   --levels a,b    of ${LEVELS.map((level) => level.name).join(', ')}
-  --resume        leaves out what the last --faults has already shown to be well
+  --resume        leaves out what earlier runs have shown to be well, and keeps their figures
+  --results       writes all figures that are kept to check/RESULTS.md
   --arms a,b      only the arms, of ${ARMS.map((arm) => arm.name).join(', ')}
   --reads N       reads of each arm, or of each level under each fault, instead of its own number
   --seconds N     of each level under each fault, at most
@@ -47,6 +48,7 @@ export function parseOptions(args) {
       live: { type: 'boolean', default: false },
       faults: { type: 'boolean', default: false },
       resume: { type: 'boolean', default: false },
+      results: { type: 'boolean', default: false },
       only: { type: 'string' },
       levels: { type: 'string' },
       arms: { type: 'string' },
@@ -72,7 +74,7 @@ export function parseOptions(args) {
     live: {
       runs: withLive ? liveRuns(values, reads, seconds) : [],
       resume: values.resume,
-      write: values.faults && !values.quick && values.only === undefined,
+      write: values.results,
     },
     seed: positive('--seed', values.seed),
     json: values.json,

@@ -66,7 +66,7 @@ export function markdownOf(results, servers) {
   const lines = [
     '# What the live check found',
     '',
-    `Written by \`npm run check:fresh -- --faults\` on ${new Date().toISOString().slice(0, 10)}, commit ${commit()}.`,
+    `Written by \`npm run check:fresh -- --faults --results\` on ${new Date().toISOString().slice(0, 10)}, commit ${commit()}.`,
     `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.versions.node}, Redis ${servers.redis}, PostgreSQL ${servers.postgres};`,
     `4 processes, Redis, PostgreSQL and the checker share them. Lease ${LEASE_MS} ms, LAMBDA ${LAMBDA_MS} ms.`,
     '',
