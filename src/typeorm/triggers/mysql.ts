@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Ask } from '../../contract/outbox.js';
 import { wholeKind } from '../../entry/tags.js';
 import { isObject } from '../rows.js';
-import { Schema } from '../schema.js';
+import type { Schema } from '../schema.js';
 import { TagBag } from '../tag-bag.js';
 import type { DriverLike } from '../typeorm-like.js';
 import { joined, type TablePlan } from './plan.js';

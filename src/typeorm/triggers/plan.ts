@@ -6,7 +6,7 @@ import type { JunctionSide, Schema } from '../schema.js';
 import { TagBag } from '../tag-bag.js';
 import type { EntityMetadataLike } from '../typeorm-like.js';
 import { latePlans, type LatePlan } from './late-plan.js';
-import { after, distinct, endsOf, farWay, join, referenced, sourceOf, wayOf, type Source } from './source.js';
+import { after, distinct, farWay, join, referenced, sourceOf, wayOf, type Source } from './source.js';
 
 export interface TablePlan {
   readonly metadata: EntityMetadataLike;
@@ -47,7 +47,7 @@ function sideSources(
   if (own) return [sourceOf(kind, { joins: [], end: own })];
   const around = sourceOf(kind, after(join(side.metadata, referenced(near), false), wayOf(path)));
   const [first, ...hops] = path.hops;
-  if (first?.junctionEntityMetadata !== junction || endsOf(first, junction)[0][0] !== near[0]) return [around];
+  if (first?.junctionEntityMetadata !== junction) return [around];
   return [around, sourceOf(kind, farWay(first, junction, { hops, column: path.column }))];
 }
 

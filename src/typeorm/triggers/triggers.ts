@@ -21,6 +21,8 @@ export interface TriggerSet {
   readonly advice: readonly string[];
   /** Of all that `up` makes: equal hashes, equal triggers. */
   readonly hash: string;
+  /** Names of the tables that have them. */
+  readonly tables: readonly string[];
   /** The question for {@link readDrift}; undefined where there are no triggers. */
   readonly driftQuery: string | undefined;
   /** Statements that remove what `up` does not know of, for databases where `up` cannot find out by itself. */
@@ -58,7 +60,12 @@ export function triggersFor(
       advice.add(`Row triggers follow no paths: each write to "${metadata.tableName}" invalidates ${kinds.join(' ')}.`);
   }
   const set = rowTriggers(plans, schema, driver, namespace);
-  return { ...set, advice: [...advice], hash: digest(set.up.join('\n'), 16) };
+  return {
+    ...set,
+    tables: plans.map(({ metadata }) => metadata.tableName),
+    advice: [...advice],
+    hash: digest(set.up.join('\n'), 16),
+  };
 }
 
 /** What no trigger of MySQL and MariaDB can tell. */
@@ -78,17 +85,23 @@ function onPostgres(plans: readonly TablePlan[], names: Names, advice: readonly 
     down: [sweep(names, [])],
     advice,
     hash: digest(up.join('\n'), 16),
+    tables: plans.map(({ metadata }) => metadata.tableName),
     driftQuery: driftQuery(tables, segment, names),
     leftOver: () => Promise.resolve([]),
   };
 }
 
+/**
+ * SQLite among them: its drivers share one connection in one process, whose raw SQL the subscriber reads, and there is no
+ * outbox that a trigger could write to.
+ */
 function nothing(type: string): TriggerSet {
   return {
     up: [],
     down: [],
     advice: [`There are no triggers for ${type}: only writes through the connected DataSource invalidate.`],
     hash: digest('', 16),
+    tables: [],
     driftQuery: undefined,
     leftOver: () => Promise.resolve([]),
   };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { DataSource } from 'typeorm';
 import { TypeormPlugin } from '../../../src/typeorm/plugin.js';
-import { Enrolment, Grade, Parent, Student, Submission, Tutor } from '../support/entities.js';
+import { Enrolment, Grade, type Parent, Student, Submission, type Tutor } from '../support/entities.js';
 import { Recorder } from '../support/recorder.js';
 import { schoolRules } from '../support/school.js';
 import { openOutbox, rule, SCHOOL_RULES, seed, type Outbox } from './support.js';
@@ -100,10 +100,10 @@ async function snapshot(): Promise<Rows> {
 /** The rules of the school once more, by hand, over all rows at one moment. */
 function concerned(table: string, row: Record<string, number | string | null>, state: Rows): string[] {
   const tags: string[] = [`table:${table}`];
-  const add = (kind: string, id: unknown): void =>
-    void (id !== null && id !== undefined && tags.push(`${kind}:${String(id)}`));
+  const add = (kind: string, id: number | string | null | undefined): void =>
+    void (id !== null && id !== undefined && tags.push(`${kind}:${id}`));
   const student = state['student']!.get(String(row['studentId']));
-  const parents = (id: unknown): void => {
+  const parents = (id: number | string | null | undefined): void => {
     for (const link of state['student_parents_parent']!.values())
       if (link['studentId'] === id) add('parent', link['parentId']);
   };

@@ -1,9 +1,15 @@
 // The check finds what differs between the rules and the database; the migration makes them equal.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { parse } from '@swc/core';
+import { transform } from '@swc/core';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { DataSource } from 'typeorm';
 import { triggersFor, triggersOf } from '../../../src/typeorm/triggers/triggers.js';
 import type { DataSourceLike } from '../../../src/typeorm/typeorm-like.js';
+import { TypeormPlugin } from '../../../src/typeorm/plugin.js';
+import { Recorder } from '../support/recorder.js';
 import { Grade, Remark } from '../support/entities.js';
 import { NAMESPACE, openOutbox, rule, SCHOOL_RULES, type Outbox } from './support.js';
 
@@ -113,17 +119,49 @@ describe('an installation', () => {
   });
 });
 
+describe('the plugin', () => {
+  it('gives the triggers for the rules declared so far', () => {
+    const recorder = new Recorder();
+    const parts = { invalidator: recorder, transactions: recorder, emit: recorder.emit, clock: recorder.clock };
+    const plugin = new TypeormPlugin({ ...parts, ownTables: ['tutor'] }).cascade(Grade, { student: 'student' });
+    const expected = triggersFor(source(), rule(Grade, { student: 'student' }), NAMESPACE, ['tutor']);
+    expect(plugin.triggers(db, NAMESPACE).up).toEqual(expected.up);
+    plugin.cascade(Remark, { student: 'student' });
+    expect(plugin.triggers(db, NAMESPACE).hash).not.toBe(expected.hash);
+    expect(() => plugin.triggers({}, NAMESPACE)).toThrow('ERC_DATA_SOURCE');
+  });
+});
+
+describe('databases without triggers', () => {
+  it.each(['sqljs', 'better-sqlite3', 'cockroachdb', 'mssql'])('%s: nothing to install, and advice', (type) => {
+    const other = { ...source(), options: { type }, driver: db.driver, entityMetadatas: db.entityMetadatas };
+    const set = triggersOf(other as never, SCHOOL_RULES, NAMESPACE, [], () => 0);
+    expect(set).toMatchObject({ up: [], down: [], advice: [expect.stringContaining(type)] });
+  });
+
+  it('check, install and uninstall do nothing there', async () => {
+    const other = { ...source(), options: { type: 'sqljs' }, driver: db.driver, entityMetadatas: db.entityMetadatas };
+    const set = triggersOf(other as never, SCHOOL_RULES, NAMESPACE, [], () => 0);
+    await set.install();
+    await set.uninstall();
+    expect(await set.check()).toEqual([]);
+  });
+});
+
 describe('the migration', () => {
   it('is a class that does and undoes what install and uninstall do', async () => {
     const text = box.triggers.migration('ReportCacheTriggers');
     expect(text).toContain('export class ReportCacheTriggers1700000000000 implements MigrationInterface');
-    await parse(text, { syntax: 'typescript' });
-    const body = text
-      .replace(/^import .*$/m, '')
-      .replace('export class ReportCacheTriggers1700000000000 implements MigrationInterface', 'return class')
-      .replaceAll(': QueryRunner', '')
-      .replaceAll(': Promise<void>', '');
-    const Migration = new Function(body)() as new () => Record<'up' | 'down', (runner: unknown) => Promise<void>>;
+    const folder = mkdtempSync(join(tmpdir(), 'erc-migration-'));
+    const file = join(folder, 'migration.mjs');
+    const { code } = await transform(text, { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } });
+    writeFileSync(file, code);
+    const { ReportCacheTriggers1700000000000: Migration } = (await import(pathToFileURL(file).href)) as Record<
+      string,
+      new () => Record<'up' | 'down', (runner: unknown) => Promise<void>>
+    >;
+    rmSync(folder, { recursive: true });
+    if (!Migration) throw new Error('no migration');
     await new Migration().down(db);
     expect(await box.rowsOf('UPDATE grade SET score = 1')).toEqual([]);
     await new Migration().up(db);
