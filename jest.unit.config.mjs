@@ -4,5 +4,8 @@ import base from './jest.base.mjs';
 export default {
   ...base,
   reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
-  testMatch: ['<rootDir>/test/{entry,options,core,http,house,check}/**/*.test.ts'],
+  testMatch: [
+    '<rootDir>/test/{entry,options,core,http,house,check}/**/*.test.ts',
+    '<rootDir>/test/outbox/{sweep,sweeper,migrations}.test.ts',
+  ],
 };

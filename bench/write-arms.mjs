@@ -6,6 +6,12 @@ export const TAGS = Object.keys(PATHS).length + 1;
 
 export const ROWS = 256;
 
+/** The writes, each in a transaction of its own. */
+export const SHAPES = [
+  { name: 'save', title: 'save() of a row: BEGIN, SELECT, UPDATE, COMMIT' },
+  { name: 'insert', title: 'insert() of a row: BEGIN, INSERT, COMMIT' },
+];
+
 /** Invalidations of one process at a time, without a database. */
 export const CONCURRENCY = [1, 16, 64];
 

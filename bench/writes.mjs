@@ -19,7 +19,7 @@ import { Redis } from 'ioredis';
 import { providePostgres } from '../test/support/postgres-service.mjs';
 import { provideRedis } from '../test/support/redis-service.mjs';
 import { describeMachine } from './report.mjs';
-import { ARMS, CONCURRENCY } from './write-arms.mjs';
+import { ARMS, CONCURRENCY, SHAPES } from './write-arms.mjs';
 import { judge, printTable, writeMarkdown } from './write-report.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -29,8 +29,8 @@ const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 });
 const plan = flags.quick
-  ? { warmUp: 300, rounds: 3, slices: 3, writes: 50, invalidations: 2_000 }
-  : { warmUp: 2_000, rounds: 9, slices: 8, writes: 100, invalidations: 20_000 };
+  ? { warmUp: 200, rounds: 3, slices: 10, writes: 10, invalidations: 2_000 }
+  : { warmUp: 1_000, rounds: 9, slices: 40, writes: 20, invalidations: 20_000 };
 const arms = ARMS.filter(({ name }, index) => index === 0 || (flags.only?.split(',').includes(name) ?? true));
 
 if (!existsSync(here('../dist/esm/index.js'))) {
@@ -57,15 +57,17 @@ try {
     say(`start ${arm.name}`);
     if (arm.holder) helpers.push(await start(arm, 'holder'));
     writers.set(arm, await start(arm, 'writer'));
-    await order(writers.get(arm), { do: 'write', count: plan.warmUp });
+    for (const { name } of SHAPES) await order(writers.get(arm), { do: name, count: plan.warmUp });
   }
   for (let round = 1; round <= plan.rounds; round += 1) {
     say(`round ${round}/${plan.rounds}`);
-    const latencies = new Map(arms.map((arm) => [arm, []]));
-    for (let slice = 0; slice < plan.slices; slice += 1)
-      for (const arm of arms)
-        latencies.get(arm).push(...(await order(writers.get(arm), { do: 'write', count: plan.writes })).latencies);
-    for (const arm of arms) runs.push({ round, arm, latencies: latencies.get(arm) });
+    for (const shape of SHAPES) {
+      const latencies = new Map(arms.map((arm) => [arm, []]));
+      for (let slice = 0; slice < plan.slices; slice += 1)
+        for (const arm of arms)
+          latencies.get(arm).push(...(await order(writers.get(arm), { do: shape.name, count: plan.writes })).latencies);
+      for (const arm of arms) runs.push({ round, shape, arm, latencies: latencies.get(arm) });
+    }
     for (const arm of arms.filter(({ name }) => name === 'bump' || name === 'barrier')) {
       for (const concurrency of CONCURRENCY) {
         const count = plan.invalidations / plan.rounds;
@@ -84,10 +86,10 @@ try {
   await Promise.all([redisService.stop(), postgres.stop()]);
 }
 
-const results = judge(arms, runs, rates);
-console.log(printTable(results));
+const results = judge(arms, runs);
+console.log(printTable(results, rates));
 if (!flags.quick && flags.only === undefined)
-  writeFileSync(here('RESULTS-writes.md'), writeMarkdown(results, machine, plan));
+  writeFileSync(here('RESULTS-writes.md'), writeMarkdown(results, rates, machine, plan));
 
 async function start(arm, role) {
   const job = {

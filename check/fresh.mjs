@@ -5,6 +5,7 @@ import { startServices, stopServices } from '../test/support/services.mjs';
 import { example } from './library.mjs';
 import { parseOptions, USAGE } from './options.mjs';
 import { createProgress } from './progress.mjs';
+import { checkLive } from './live/live.mjs';
 import { faultsOf, figuresOf, tableOf } from './result.mjs';
 import { startServers } from './servers.mjs';
 import { openSubjects } from './subjects.mjs';
@@ -28,16 +29,19 @@ function readOptions() {
 }
 
 /** @param {import('./options.mjs').Options} options @returns {Promise<number>} the exit code */
-async function check({ arms, seed, quick, json }) {
+async function check({ arms, live, seed, quick, json }) {
   const signal = untilInterrupted();
   const started = performance.now();
-  const columns = await withServices((env) => runArms(arms, env, seed, signal));
+  const { columns, well } = await withServices(async (env) => ({
+    columns: arms.length === 0 ? [] : await runArms(arms, env, seed, signal),
+    well: live.runs.length === 0 || (await checkLive(live, env, () => example.createRandom(seed), signal)),
+  }));
   if (signal.aborted) {
     console.log('Interrupted.');
     return INTERRUPTED;
   }
-  console.log(`\n${tableOf(columns)}\n`);
-  let failed = false;
+  if (columns.length > 0) console.log(`\n${tableOf(columns)}\n`);
+  let failed = !well;
   for (const { arm, figures } of columns) {
     const faults = faultsOf(arm, figures);
     if (faults.length === 0) continue;

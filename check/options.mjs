@@ -1,21 +1,38 @@
 // What the command line says.
 import { parseArgs } from 'node:util';
 import { ARMS, armNamed } from './arms.mjs';
+import { FAULTS, faultNamed } from './live/faults/table.mjs';
+import { LEVELS, levelNamed } from './live/levels.mjs';
 
 export const USAGE = `npm run check:fresh [-- options]
-  Two processes of the example application, graders and readers: does an acknowledged grade ever go missing?
-  --quick         everything in about a minute
-  --arms a,b      of ${ARMS.map((arm) => arm.name).join(', ')}
-  --reads N       reads of each arm, instead of its own number
-  --seed N        of the choices of readers and graders; chance remains in the timing
-  --json FILE     the figures, also as JSON
-Servers: REDIS_URL and DATABASE_URL, or whatever the tests would use. Data: OULAD_DIR, or a generated cohort.`;
+  Does an acknowledged change ever go missing? Two processes of the example application over HTTP (the arms), and four
+  processes under faults (the live check).
+  --quick         both, in about three minutes
+  --live          only the live check without faults
+  --faults        only the live check, without faults and under each of them; writes check/RESULTS.md
+  --only a,b      only these faults: ${FAULTS.map((fault) => fault.name).join(', ')}
+  --levels a,b    of ${LEVELS.map((level) => level.name).join(', ')}
+  --resume        leaves out what the last --faults has already shown to be well
+  --arms a,b      only the arms, of ${ARMS.map((arm) => arm.name).join(', ')}
+  --reads N       reads of each arm, or of each level under each fault, instead of its own number
+  --seconds N     of each level under each fault, at most
+  --seed N        of the choices of readers and writers; chance remains in the timing
+  --json FILE     the figures of the arms, also as JSON
+Servers: REDIS_URL and DATABASE_URL, or whatever the tests would use. The live check starts its own Redis servers and
+needs redis-server or valkey-server. Data of the arms: OULAD_DIR, or a generated cohort.`;
+
+const FULL = { none: 2_000_000, fault: 500_000, control: 100_000, seconds: 1_800 };
+const QUICK = { none: 60_000, fault: 20_000, control: 20_000, seconds: 10 };
+/** What stands for all in a quick run: a few levels, and a fault of each family. */
+const QUICK_LEVELS = ['strict', 'lease', 'barrier', 'mark'];
+const QUICK_FAULTS = ['kill-before-bump', 'redis-older', 'push-black-hole'];
 
 /**
  * @typedef {object} Options
  * @property {boolean} help
  * @property {boolean} quick
  * @property {readonly (import('./arms.mjs').Arm & { seconds: number })[]} arms
+ * @property {import('./live/live.mjs').Order} live
  * @property {number} seed
  * @property {string | undefined} json
  */
@@ -27,14 +44,23 @@ export function parseOptions(args) {
     options: {
       help: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
+      live: { type: 'boolean', default: false },
+      faults: { type: 'boolean', default: false },
+      resume: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      levels: { type: 'string' },
       arms: { type: 'string' },
       reads: { type: 'string' },
+      seconds: { type: 'string' },
       seed: { type: 'string', default: '1' },
       json: { type: 'string' },
     },
   });
   const reads = values.reads === undefined ? undefined : positive('--reads', values.reads);
-  const arms = values.arms === undefined ? ARMS : values.arms.split(',').map((name) => armNamed(name.trim()));
+  const seconds = values.seconds === undefined ? undefined : positive('--seconds', values.seconds);
+  const onlyLive = values.live || values.faults || values.only !== undefined || values.levels !== undefined;
+  const arms = values.arms === undefined ? (onlyLive ? [] : ARMS) : listed(values.arms).map(armNamed);
+  const withLive = onlyLive || values.arms === undefined;
   return {
     help: values.help,
     quick: values.quick,
@@ -43,10 +69,47 @@ export function parseOptions(args) {
       ...(values.quick ? arm.quick : {}),
       ...(reads === undefined ? {} : { reads }),
     })),
+    live: {
+      runs: withLive ? liveRuns(values, reads, seconds) : [],
+      resume: values.resume,
+      write: values.faults && !values.quick && values.only === undefined,
+    },
     seed: positive('--seed', values.seed),
     json: values.json,
   };
 }
+
+/**
+ * @param {{ quick: boolean, faults: boolean, only?: string, levels?: string }} values
+ * @param {number | undefined} reads @param {number | undefined} seconds
+ * @returns {import('./live/live.mjs').Order['runs']}
+ */
+function liveRuns({ quick, faults: withFaults, only, levels: named }, reads, seconds) {
+  const amount = quick ? QUICK : FULL;
+  const levels =
+    named === undefined
+      ? LEVELS.filter((one) => !quick || QUICK_LEVELS.includes(one.name))
+      : listed(named).map(levelNamed);
+  const all = withFaults
+    ? FAULTS
+    : FAULTS.filter((one) => one.name === 'none' || (quick && QUICK_FAULTS.includes(one.name)));
+  const faults = only === undefined ? all : listed(only).map(faultNamed);
+  // Fault by fault, so that the levels under one fault are neighbours in time.
+  return faults.flatMap((fault) =>
+    levels
+      .filter((level) => (level.what === 'library' ? (fault.levels?.(level) ?? true) : fault.name === 'none'))
+      .map((level) => ({
+        level: level.name,
+        fault,
+        reads:
+          reads ?? (level.what === 'control' ? amount.control : fault.name === 'none' ? amount.none : amount.fault),
+        seconds: seconds ?? amount.seconds,
+      })),
+  );
+}
+
+/** @param {string} text */
+const listed = (text) => text.split(',').map((name) => name.trim());
 
 /** @param {string} name @param {string} text */
 function positive(name, text) {

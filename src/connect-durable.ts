@@ -8,6 +8,8 @@ import { dialectOf, isInstalled } from './outbox/migrations.js';
 import { SqlOutbox } from './outbox/sql-outbox.js';
 import { Sweeper, type SweeperState } from './outbox/sweeper.js';
 import type { Durable } from './typeorm/delivery.js';
+import { coverOf } from './typeorm/trigger-cover.js';
+import type { Triggers } from './typeorm/triggers/triggers.js';
 import type { DataSourceLike } from './typeorm/typeorm-like.js';
 import { OWN } from './typeorm/typeorm-like.js';
 
@@ -20,6 +22,8 @@ export interface DurableParts {
   readonly maxTtlMs: () => number;
   readonly clock: Clock;
   readonly emit: EventSink;
+  /** What the rules ask for by now. */
+  readonly triggers: () => Triggers;
 }
 
 /** The outbox of one DataSource, at work. */
@@ -27,6 +31,8 @@ export interface DurableConnection extends Durable {
   readonly sweeper: SweeperState;
   /** Sweeps now; for whoever is woken by the database. */
   sweepNow(): Promise<unknown>;
+  /** The rules have changed, or the triggers. */
+  lookAtTriggers(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,6 +67,7 @@ export async function connectDurable(
   const { history } = shared;
   const { maxTtlMs } = parts;
   const sweeper = new Sweeper({ history, database: outbox, clock, emit, lambdaMs, maxTtlMs });
+  let cover = await coverOf(parts.triggers(), emit);
   shared.requireWatermark(lambdaMs);
   // Usually a few milliseconds; where Redis or the database does not answer, the application starts all the same.
   await Promise.race([sweeper.start(), new Promise<void>((resolve) => clock.after(lambdaMs, resolve))]);
@@ -68,8 +75,15 @@ export async function connectDurable(
     outbox,
     fencedAnswers: options.fencedAnswers ?? false,
     settleMs: lambdaMs + parts.leaseMs,
-    triggers: false,
-    covers: () => false,
+    get triggers() {
+      return cover.any;
+    },
+    covers: (tags) => cover.covers(tags),
+    async lookAtTriggers() {
+      // Until they have been looked at again, writers write rows of their own.
+      cover = { any: cover.any, covers: () => false };
+      cover = await coverOf(parts.triggers(), emit);
+    },
     get sweeper() {
       return sweeper.state;
     },

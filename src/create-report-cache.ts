@@ -1,14 +1,14 @@
 // The composition root: options become stores, the core, and the object that applications hold.
-import type { Request, RequestHandler } from 'express';
+import type { Request } from 'express';
 import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
 import type { Invalidator } from './contract/invalidation.js';
 import { connectDurable, type DurableConnection } from './connect-durable.js';
 import { Cache } from './core/cache.js';
-import { lookAtHealth, type Health } from './core/health.js';
+import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
-import { getOrLoad, loadAlone, type Loader } from './core/get-or-load.js';
+import { getOrLoad, loadAlone } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
 import { Scopes } from './core/scope.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
@@ -19,81 +19,15 @@ import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
 import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
-import type { ConnectOptions, ReportCacheOptions, RouteOptions, ValueRequest } from './options/options.js';
+import type { ReportCacheOptions, ValueRequest } from './options/options.js';
 import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
+import type { ReportCache } from './report-cache.js';
 import type { DataSourceLike } from './typeorm/typeorm-like.js';
 
 /** For the clocks of several machines, and for the last look before the lease ended, ms. */
 const HOLD_MARGIN_MS = 250;
-
-export interface ReportCache {
-  /**
-   * Middleware for one report route, in front of its handler and behind your authorization: on a hit nothing behind
-   * it runs.
-   * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER
-   */
-  cache(type: string, options?: RouteOptions): RequestHandler;
-
-  /**
-   * Middleware for the whole application, in front of its routes: after a write the browser carries its position (cookie
-   * `report-position`, or the header `Report-Position`) for a moment, so that reports read under `lease` show it in
-   * whichever process answers. Not needed under `strict` and `barrier`.
-   */
-  session(): RequestHandler;
-
-  /**
-   * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
-   * @throws ERC_DATA_SOURCE, ERC_CASCADE, ERC_OPTION, ERC_OUTBOX
-   */
-  connect(dataSource: object, options?: ConnectOptions): Promise<void>;
-
-  /** Stops following it. What its open transactions have written is not invalidated any more. */
-  disconnect(dataSource: object): Promise<void>;
-
-  /** What is distrusted, pending or failing right now. Asks Redis; never rejects. */
-  health(): Promise<Health>;
-
-  /**
-   * Says what a change of a row invalidates, beside the tag of its table: kinds of tags with relation paths
-   * (`{ student: 'submission.studentId', parent: 'submission.student.parents' }`), or a function of the row. Old and
-   * new values count. A rule that fails invalidates coarsely; it never breaks the write.
-   * @throws ERC_CASCADE for a path that does not exist, here or in connect(), whichever comes later.
-   */
-  cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E>): void;
-  cascade<E>(entity: EntityLike<E>, rule: CascadeFunction<E>, options?: CascadeOptions): void;
-
-  /**
-   * A cached value from a function. Values come back as copies. What the loader throws reaches its caller alone.
-   * @throws ERC_TYPE_UNKNOWN, ERC_FILTER_VALUE, ERC_TAG
-   */
-  getOrLoad<T>(request: ValueRequest, loader: Loader<T>): Promise<T>;
-
-  /** Adds tags to the report that is being computed in this asynchronous context; outside of one it does nothing. */
-  addTags(...tags: string[]): void;
-
-  /**
-   * Invalidates by tag: every entry that carries one, in every process. Resolves once it is in force, or after `hold`.
-   * @throws ERC_TAG for what is no tag.
-   */
-  invalidate(tags: string | readonly string[], cause?: string): Promise<void>;
-
-  /** Invalidates by pattern, see "Patterns" in the README. @returns the tags it came to. @throws ERC_PATTERN */
-  invalidatePattern(pattern: string): Promise<{ tags: readonly string[]; exact: boolean }>;
-
-  /** Every copy of one report. */
-  deleteReport(report: string | number | bigint): Promise<void>;
-
-  /** Every entry. */
-  clear(): Promise<void>;
-
-  /** Drops this process's memory; invalidates nothing, Redis keeps its entries. */
-  evict(): void;
-
-  /** Stops: requests bypass from now on. Your Redis client stays open. */
-  close(): Promise<void>;
-}
 
 /**
  * Makes a report cache.
@@ -177,7 +111,8 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       throw new ReportCacheError('ERC_OUTBOX', 'Another DataSource already holds the outbox of this cache.');
     }
     const { namespace, lambdaMs, leaseMs } = resolved;
-    const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit };
+    const triggers = () => typeorm.triggers(dataSource, namespace);
+    const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit, triggers };
     const connection = await connectDurable(dataSource as DataSourceLike, connectOptions, parts);
     if (connection === undefined) return;
     durable = { dataSource, connection };
@@ -229,6 +164,18 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         await connection.close();
       }),
 
+    triggers(dataSource) {
+      const triggers = typeorm.triggers(dataSource, resolved.namespace);
+      const lookAgain = async () => {
+        if (durable?.dataSource === dataSource) await durable.connection.lookAtTriggers();
+      };
+      return {
+        ...triggers,
+        install: () => triggers.install().then(lookAgain),
+        uninstall: () => triggers.uninstall().then(lookAgain),
+      };
+    },
+
     health: () =>
       lookAtHealth({
         store,
@@ -241,6 +188,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E> | CascadeFunction<E>, options?: CascadeOptions) {
       if (typeof rule === 'function') typeorm.cascade(entity, rule, options);
       else typeorm.cascade(entity, rule);
+      void durable?.connection.lookAtTriggers();
     },
 
     async getOrLoad(request, loader) {

@@ -1,5 +1,6 @@
 // The public root: everything that an application uses. Loading it loads no Express, Redis or TypeORM.
-export { createReportCache, type ReportCache } from './create-report-cache.js';
+export { createReportCache } from './create-report-cache.js';
+export type { ReportCache } from './report-cache.js';
 export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js';
 export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
 export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason } from './contract/events.js';
@@ -32,4 +33,6 @@ export type {
   PartialRow,
   RowChange,
 } from './typeorm/cascade-rule.js';
+export type { Drift } from './typeorm/triggers/drift.js';
+export type { Triggers } from './typeorm/triggers/triggers.js';
 export type { RelationPath } from './typeorm/relation-path.js';

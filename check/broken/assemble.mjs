@@ -15,7 +15,7 @@ import {
   variantKey,
 } from '../library.mjs';
 
-/** @typedef {import('../../src/create-report-cache.js').ReportCache} ReportCache */
+/** @typedef {import('../../src/report-cache.js').ReportCache} ReportCache */
 /** @typedef {import('../../src/options/options.js').ReportCacheOptions} ReportCacheOptions */
 /** @typedef {import('../../src/options/parse.js').ResolvedOptions} ResolvedOptions */
 /** @typedef {import('../../src/contract/store.js').Store} Store */

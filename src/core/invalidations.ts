@@ -186,7 +186,7 @@ export class Invalidations implements Invalidator {
       const { isDrained } = writer.committed;
       if (isDrained === undefined || this.#asking.has(writer)) continue;
       this.#asking.add(writer);
-      isDrained()
+      void isDrained()
         .catch(() => false)
         .then((drained) => {
           this.#asking.delete(writer);

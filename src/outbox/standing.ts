@@ -14,7 +14,7 @@ const FENCED: Standing = { kind: 'fenced' };
 
 /**
  * Compares what Redis and the database say. Generations are given out by the database alone, one after the other, so a
- * lower one is old, and one that the database does not know comes from a database that has gone back in time.
+ * lower one is old; another epoch of the same or a higher one comes from a database that has gone back in time since.
  */
 export function standingOf(
   { position, generation }: Observation,
@@ -24,7 +24,7 @@ export function standingOf(
   if (generation === undefined) return adopt('new');
   // After twice lambda without a sweep the other history's watermark is dead by any clock: nobody is served from it.
   if (generation < state.generation) return state.silentMs > 2 * lambdaMs ? adopt('silence') : FENCED;
-  if (generation > state.generation || position.epoch !== state.epoch) return adopt('restored');
+  if (position.epoch !== state.epoch) return adopt('restored');
   if (incarnation !== state.incarnation) return adopt('incarnation');
   if (position.seq < state.seq) return adopt('sequence');
   return TRUE;

@@ -6,6 +6,7 @@ import type { Ask, OutboxWriter } from '../contract/outbox.js';
 import { errorText } from './apply-rules.js';
 import { lookUp, lookUpInTransaction, settleCoarsely } from './look-up.js';
 import { askAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
+import { narrow } from './narrow.js';
 import type { TagBag } from './tag-bag.js';
 
 export type Cause = 'commit' | 'autocommit' | 'rollback' | 'raw';
@@ -114,7 +115,10 @@ export class Delivery {
     const durable = this.parts.durable();
     const triggered = ask && durable?.triggers ? await this.#byTriggers(durable, ask) : { ids: [], tags: [] };
     const rows = [...prepared.rows, ...triggered.ids];
-    const tags = [...bag.tags(), ...triggered.tags];
+    const told = bag.tags();
+    // Where triggers wrote for every table, they know the rows of a statement whose rows TypeORM does not tell.
+    const complete = triggered.ids.length > 0 && durable?.covers(told) === true;
+    const tags = complete ? narrow(told, triggered.tags) : [...told, ...triggered.tags];
     if (tags.length === 0) return this.withdraw(prepared);
     const lsn = ask && (await this.parts.replayNeeded(ask));
     const [mark, ...others] = prepared.marks;

@@ -16,6 +16,7 @@ import {
 } from './cascade-rule.js';
 import { errorText } from './apply-rules.js';
 import type { Durable } from './delivery.js';
+import { triggersOf, type Triggers } from './triggers/triggers.js';
 import { ReplicaReads, walPosition } from './replica-reads.js';
 import { isObject } from './rows.js';
 import { safeFunctions } from './safe-functions.js';
@@ -23,6 +24,7 @@ import { Schema } from './schema.js';
 import { flavourOf } from './sql-tokens.js';
 import { statementReader } from './statement.js';
 import { CacheSubscriber } from './subscriber.js';
+import { triggersOf, type Triggers } from './triggers/triggers.js';
 import { isPostgresLike, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
 
 export interface TypeormPluginOptions {
@@ -118,10 +120,31 @@ export class TypeormPlugin {
     dataSource.initialize = wrapped;
   }
 
+  /**
+   * Triggers that tell of every write to the tables of a DataSource, also of those past it.
+   * @throws ERC_DATA_SOURCE, ERC_CASCADE
+   */
+  triggers(dataSource: object, namespace: string): Triggers {
+    if (!isDataSource(dataSource))
+      throw new ReportCacheError('ERC_DATA_SOURCE', 'triggers() was given something else.');
+    return triggersOf(dataSource, this.#rules, namespace, this.options.ownTables ?? [], () => this.options.clock.now());
+  }
+
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */
   setDurable(dataSource: object, durable: Durable | undefined): void {
     const connection = (this.#connections as Map<object, Connection>).get(dataSource);
     if (connection) connection.durable = durable;
+  }
+
+  /**
+   * Database triggers that tell of writes past the ORM, for the rules declared so far.
+   * @throws ERC_DATA_SOURCE unless it is an initialised DataSource; ERC_CASCADE for a rule that does not fit.
+   */
+  triggers(dataSource: object, namespace: string): Triggers {
+    if (!isDataSource(dataSource))
+      throw new ReportCacheError('ERC_DATA_SOURCE', 'triggers() was given something else.');
+    const { ownTables = [], clock } = this.options;
+    return triggersOf(dataSource, this.#rules, namespace, ownTables, () => clock.now());
   }
 
   /** Stops following a DataSource. What its open transactions have written is not invalidated any more. */

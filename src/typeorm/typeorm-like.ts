@@ -14,6 +14,8 @@ export interface ColumnLike {
   readonly default?: unknown;
   readonly asExpression?: string;
   readonly transformer?: unknown;
+  /** MySQL pads the text of the number. */
+  readonly zerofill?: boolean;
   readonly relationMetadata?: RelationLike;
   readonly referencedColumn: ColumnLike | undefined;
   readonly entityMetadata: EntityMetadataLike;
@@ -51,6 +53,8 @@ export interface EntityMetadataLike {
   readonly inheritanceTree: readonly Function[];
   readonly tableName: string;
   readonly tablePath: string;
+  /** As declared or configured; undefined means wherever the connection's search path leads. */
+  readonly schema?: string;
   readonly tableType: string;
   readonly isJunction: boolean;
   readonly isClosureJunction: boolean;
@@ -70,6 +74,11 @@ export interface EntityMetadataLike {
 
 export interface DriverLike {
   readonly options: { readonly type: string };
+  /** PostgreSQL: where tables without a schema of their own lie. */
+  readonly schema?: string;
+  /** PostgreSQL: where a statement creates what it does not qualify. */
+  readonly searchSchema?: string;
+  readonly database?: string;
   escape(name: string): string;
   createParameter(name: string, index: number): string;
   preparePersistentValue(value: unknown, column: ColumnLike): unknown;

@@ -2,7 +2,7 @@
 import type { Backplane, BackplaneListener } from '../../src/contract/backplane.js';
 import type { Clock } from '../../src/contract/clock.js';
 import type { Dependency, Entry, Position } from '../../src/contract/entry.js';
-import type { Lookup, PutOutcome, Store } from '../../src/contract/store.js';
+import type { Invalidated, InvalidateOptions, Lookup, PutOutcome, Store } from '../../src/contract/store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { TagTable } from '../../src/stores/memory/tag-table.js';
 
@@ -16,7 +16,12 @@ export class SharedHub {
   readonly #clients: HubClient[] = [];
   readonly #clock: Clock;
   #epochs = 1;
+  #bornAt = 0;
   truth: MemoryStore;
+  /** Nobody vouches for what is cached. */
+  dead = false;
+  /** Until when each process is waited for. */
+  readonly leases = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -28,7 +33,7 @@ export class SharedHub {
   }
 
   client(): HubClient {
-    const client = new HubClient(this);
+    const client = new HubClient(this, `process-${this.#clients.length + 1}`);
     this.#clients.push(client);
     return client;
   }
@@ -37,13 +42,35 @@ export class SharedHub {
   loseHistory({ silently = false } = {}): void {
     this.#epochs += 1;
     const { seq } = this.truth.table.position;
+    this.leases.clear();
+    this.#bornAt = this.#clock.monotonic();
     this.truth = this.#fresh();
     this.truth.table.adopt({ epoch: `hub-${this.#epochs}`, seq: seq + 1 });
     if (!silently) this.publish({ epoch: this.epoch, seq: seq + 1 }, []);
   }
 
-  publish({ epoch, seq }: Position, tags: readonly string[]): void {
-    for (const client of this.#clients) client.deliver(epoch, seq, tags);
+  publish({ epoch, seq }: Position, tags: readonly string[], awaitedBy?: string): void {
+    for (const client of this.#clients) client.deliver(epoch, seq, tags, awaitedBy);
+  }
+
+  get position(): Position {
+    return { ...this.truth.position(), ...(this.dead && { live: false }) };
+  }
+
+  register(process: string, leaseMs: number): void {
+    this.leases.set(process, this.#clock.monotonic() + leaseMs);
+  }
+
+  invalidate(tags: readonly string[], options: InvalidateOptions | undefined, writer: string): Invalidated {
+    const position = this.truth.invalidate(tags, options);
+    const now = this.#clock.monotonic();
+    const awaited = [...this.leases].filter(([name, due]) => name !== writer && due > now).map(([name]) => name);
+    this.publish(position, tags, awaited.length > 0 ? writer : undefined);
+    return { ...position, awaited, epochAgeMs: now - this.#bornAt };
+  }
+
+  acknowledge(writer: string, process: string, epoch: string, seq: number): void {
+    for (const client of this.#clients) if (client.process === writer) client.hear(process, epoch, seq);
   }
 
   #fresh(): MemoryStore {
@@ -55,22 +82,55 @@ export class SharedHub {
 export class HubClient implements Store, Backplane {
   readonly name = 'redis';
   readonly calls = { lookup: 0, put: 0, invalidate: 0, position: 0 };
+  /** What it was told to invalidate, and took. */
+  readonly asked: { readonly tags: readonly string[]; readonly options: InvalidateOptions | undefined }[] = [];
   /** Loses every push. */
   deaf = false;
+  /** Its acknowledgements are lost. */
+  mute = false;
   /** Fails every operation. */
   broken = false;
   #listener: BackplaneListener | undefined;
   #positionGate: { gate: Promise<void>; answered: () => void } | undefined;
   #putGate: { gate: Promise<void>; answered: () => void } | undefined;
+  #invalidationGate: { gate: Promise<void>; answered: () => void } | undefined;
+  #late: (() => void)[] | undefined;
 
-  constructor(private readonly hub: SharedHub) {}
+  constructor(
+    private readonly hub: SharedHub,
+    readonly process: string,
+  ) {}
 
   listen(listener: BackplaneListener): void {
     this.#listener = listener;
   }
 
-  deliver(epoch: string, seq: number, tags: readonly string[]): void {
-    if (!this.deaf) this.#listener?.push(epoch, seq, tags);
+  deliver(epoch: string, seq: number, tags: readonly string[], awaitedBy?: string): void {
+    if (this.deaf) return;
+    const push = () => this.#listener?.push(epoch, seq, tags, awaitedBy);
+    if (this.#late) this.#late.push(push);
+    else push();
+  }
+
+  hear(process: string, epoch: string, seq: number): void {
+    this.#listener?.acknowledged(process, epoch, seq);
+  }
+
+  /** Pushes wait until the test lets them through. */
+  holdPushes(): () => void {
+    this.#late = [];
+    return () => {
+      const late = this.#late ?? [];
+      this.#late = undefined;
+      for (const push of late) push();
+    };
+  }
+
+  /** Holds the answer of the next `invalidate()`. */
+  holdInvalidations(): Gate {
+    const { gate, hold } = makeGate();
+    this.#invalidationGate = hold;
+    return gate;
   }
 
   /** Holds the answer of the next `position()`. */
@@ -90,6 +150,7 @@ export class HubClient implements Store, Backplane {
   async lookup(key: string): Promise<Lookup> {
     this.calls.lookup += 1;
     if (this.broken) return { outcome: 'unavailable', reason: 'broken by the test' };
+    if (this.hub.dead) return { outcome: 'unavailable', reason: 'watermark' };
     const found = this.hub.truth.lookup(key);
     return found.outcome === 'hit' ? { ...found, layer: 'redis' } : found;
   }
@@ -107,18 +168,25 @@ export class HubClient implements Store, Backplane {
     return outcome;
   }
 
-  async invalidate(tags: readonly string[]): Promise<Position> {
+  async invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {
     this.calls.invalidate += 1;
     if (this.broken) throw new Error('broken by the test');
-    const position = this.hub.truth.invalidate(tags);
-    this.hub.publish(position, tags);
-    return position;
+    this.asked.push({ tags, options });
+    const invalidated = this.hub.invalidate(tags, options, this.process);
+    const gate = this.#invalidationGate;
+    this.#invalidationGate = undefined;
+    if (gate) {
+      gate.answered();
+      await gate.gate;
+    }
+    return invalidated;
   }
 
-  async position(): Promise<Position> {
+  async position(leaseMs?: number): Promise<Position> {
     this.calls.position += 1;
     if (this.broken) throw new Error('broken by the test');
-    const position = this.hub.truth.position();
+    if (leaseMs !== undefined) this.hub.register(this.process, leaseMs);
+    const { position } = this.hub;
     const gate = this.#positionGate;
     this.#positionGate = undefined;
     if (gate) {
@@ -128,7 +196,10 @@ export class HubClient implements Store, Backplane {
     return position;
   }
 
-  acknowledge(): void {}
+  acknowledge(writer: string, epoch: string, seq: number): void {
+    if (!this.mute) this.hub.acknowledge(writer, this.process, epoch, seq);
+  }
+
   evict(): void {}
   close(): void {}
 }

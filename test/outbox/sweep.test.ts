@@ -181,7 +181,7 @@ describe('rows that are too bad or too many', () => {
     const parts = { history: redis, database, lambdaMs: LAMBDA_MS, emit };
     database.commit(0, ['a:1']);
     await boundOutbox(parts);
-    expect(database.rows).toHaveLength(1);
+    expect(database.rows).toEqual([expect.objectContaining({ tags: ['a:1'] })]);
     for (let id = 1; id <= MOST_ROWS; id += 1) database.commit(id, ['a:1']);
     await boundOutbox(parts);
     expect(database.rows).toEqual([expect.objectContaining({ tags: ['*'] })]);
@@ -248,6 +248,17 @@ describe('adoption', () => {
     expect(outcomes.filter((one) => one === 'adopted')).toHaveLength(1);
     expect(redis).toMatchObject({ generation: 2, epoch: database.state.epoch });
     expect(await outcome()).toBe('complete');
+  });
+
+  it('is not named by whoever came second in the database', async () => {
+    redis.lose();
+    const { epoch } = redis;
+    before(database, 'database.adopt', () => {
+      database.state = { ...database.state, generation: 2, epoch: 'theirs' };
+    });
+    expect(await outcome()).toBe('overtaken');
+    expect(redis.epoch).toBe(epoch);
+    expect(database.state.epoch).toBe('theirs');
   });
 
   it('by another sweeper between observation and scan is no reason to adopt again', async () => {

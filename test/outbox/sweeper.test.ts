@@ -98,6 +98,13 @@ describe('when it sweeps', () => {
     expect(most).toBe(1);
   });
 
+  it('never again once it is closed between two sweeps', async () => {
+    await sweeper.start();
+    await sweeper.close();
+    expect(clock.waiting).toBe(0);
+    expect(await sweeper.sweepNow()).toEqual({ outcome: 'closed' });
+  });
+
   it('never again once it is closed, and lets the running sweep end', async () => {
     await sweeper.start();
     let release = (): void => undefined;

@@ -46,6 +46,7 @@ if all or redis.call('HLEN', t) > tonumber(ARGV[4]) then
   redis.call('HSET', t, '!ep', ep, '!inc', owner, '!seq', seq, '!floor', floor, '!born', others[2] or clock())
   if lsn ~= '' then redis.call('HSET', t, '!lsn', lsn) end
   if live then redis.call('HSET', t, '!live', live, '!lambda', lambda) end
+  if marked then redis.call('HSET', t, '!marks', 1) end
   if others[1] then redis.call('HSET', t, '!leases', others[1]) end
   if others[3] then redis.call('HSET', t, '!gen', others[3]) end
   told = '*'

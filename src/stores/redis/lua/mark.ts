@@ -22,6 +22,7 @@ for i = 1, #tags do
   redis.call('HSET', x, tags[i], (others and others .. ' ' or '') .. ARGV[4] .. ' ' .. due)
 end
 redis.call('HSET', x, '!' .. ARGV[4], due .. ' ' .. table.concat(tags, ' '))
+redis.call('HSET', t, '!marks', 1)
 redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' ' .. table.concat(tags, ' '))
 return head()
 `;

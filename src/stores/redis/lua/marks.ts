@@ -1,10 +1,10 @@
 // MARKS: writes that have announced themselves before their COMMIT and have not ended.
 
 /**
- * Marks live in `{ns}:x`, which begins with its epoch (field `!`) and is empty but for that most of the time: `<tag>` →
- * `id deadline id deadline …`, and `!<id>` → `deadline tag tag …` so that whoever ends a mark need not repeat its tags.
- * Deadlines are times of Redis, ms. A mark past its deadline never just disappears, because its writer may have
- * committed: whoever finds it invalidates its tags instead.
+ * Marks live in `{ns}:x`, which is absent most of the time: `<tag>` → `id deadline id deadline …`, and `!<id>` →
+ * `deadline tag tag …` so that whoever ends a mark need not repeat its tags. Deadlines are times of Redis, ms.
+ * The table says whether there are any: marks that were evicted without it must not just disappear, nor must one past its
+ * deadline, because its writer may have committed. Both become invalidations, by whoever finds them first.
  * `influx(tags)`: whether a write to any of them is under way. `unmark(id)`: takes a mark away; its tags, if it was there.
  */
 export const MARKS = `
@@ -26,6 +26,10 @@ if marked then
     end
     redis.call('PUBLISH', ARGV[2], ep .. ' ' .. seq .. ' ' .. table.concat(tags, ' '))
   end
+  local function forget()
+    marked = nil
+    redis.call('HDEL', t, '!marks')
+  end
   unmark = function(id)
     local record = redis.call('HGET', x, '!' .. id)
     if not record then return nil end
@@ -39,6 +43,7 @@ if marked then
       end
       if #left > 0 then redis.call('HSET', x, tag, table.concat(left, ' ')) else redis.call('HDEL', x, tag) end
     end
+    if redis.call('EXISTS', x) == 0 then forget() end
     return tags
   end
   influx = function(tags)
@@ -58,6 +63,10 @@ if marked then
       end
     end
     return open
+  end
+  if redis.call('EXISTS', x) == 0 then
+    forget()
+    invalidate({'*'})
   end
 end
 `;

@@ -1,0 +1,50 @@
+// What the figures of a run must be, and in which way they are not.
+import { LAMBDA_MS } from './levels.mjs';
+
+/** @typedef {ReturnType<typeof import('./figures.mjs').figuresOf>} Figures */
+/** @typedef {import('./levels.mjs').Level} Level */
+/** @typedef {import('./faults/table.mjs').Fault} Fault */
+
+/** Fewer show nothing, whatever the reason. */
+const FEWEST_READS = 1_000;
+
+/**
+ * The oldest that an answer may have been when it was asked for, ms, by what it missed. 0: there must be none.
+ * Without the outbox nothing but the ttl bounds what nobody has announced.
+ * @param {Level} level @param {Fault} fault
+ */
+export function boundsOf(level, fault) {
+  const { answered = 0 } = fault.bound(level);
+  const unannounced = level.durable ? LAMBDA_MS + level.leaseMs : Infinity;
+  return { answered: Math.max(answered, level.leaseMs), found: unannounced, foreign: unannounced };
+}
+
+/**
+ * Why these figures are not what they must be; empty if they are.
+ * @param {Level} level @param {Fault} fault @param {Figures} figures
+ */
+export function failuresOf(level, fault, figures) {
+  const failures = [];
+  const { crash = false, errors = false } = fault.bound(level);
+  if (figures.reads < FEWEST_READS) failures.push(`only ${figures.reads} reads, which proves nothing`);
+  if (fault.inject !== undefined && figures.injected === 0) failures.push('the fault never happened');
+  if (figures.impossible > 0) failures.push(`${figures.impossible} answers that nobody gave, or to somebody else`);
+  if (level.what === 'control') {
+    if (figures.stale.answered.count === 0) failures.push('a control showed no stale answer: the check is blind');
+    return failures;
+  }
+  if (figures.ways['memory'] === 0) failures.push('no hit in memory: nothing could be stale');
+  if (!errors && figures.readErrors > 0) failures.push(`${figures.readErrors} readers got errors`);
+  if (!errors && figures.writeErrors > 0) failures.push(`${figures.writeErrors} writers got errors`);
+  for (const [origin, bound] of Object.entries(boundsOf(level, fault))) {
+    const { count, oldestWhenSent } = figures.stale[/** @type {keyof Figures['stale']} */ (origin)];
+    if (bound === 0 && count > 0) failures.push(`${count} stale answers (${origin})`);
+    if (bound > 0 && oldestWhenSent > bound)
+      failures.push(
+        `stale for ${oldestWhenSent.toFixed(1)} ms when asked for (${origin}), where ${bound} ms are allowed`,
+      );
+  }
+  if (level.mark && !crash && figures.inversions.answered > 0)
+    failures.push(`${figures.inversions.answered} inversions in spite of marks`);
+  return failures;
+}

@@ -1,0 +1,83 @@
+// Readers and caches that share, mix or read what they must not.
+import { Cache, Scopes } from '../library.mjs';
+import { Reading } from '../workload.mjs';
+
+/** @typedef {import('../variant.mjs').Broken} Broken */
+/** @typedef {import('../../src/contract/entry.js').Entry} Entry */
+
+/** Whoever asks while somebody computes gets what he computes, as soon as it is there. */
+class ReleaseWhenLoaded extends Cache {
+  /** @type {Map<string, Promise<Entry | undefined>>} */
+  #loading = new Map();
+
+  /** @override @type {Cache['read']} */
+  async read(request) {
+    const loaded = await this.#loading.get(request.key);
+    if (loaded !== undefined) return { next: 'serve', entry: loaded, layer: 'memory', coalesced: true };
+    const turn = await super.read(request);
+    if (turn.next !== 'lead') return turn;
+    /** @type {(entry: Entry | undefined) => void} */
+    let release = () => undefined;
+    this.#loading.set(
+      request.key,
+      new Promise((resolve) => {
+        release = resolve;
+      }),
+    );
+    const done = (/** @type {Entry | undefined} */ entry) => {
+      this.#loading.delete(request.key);
+      release(entry);
+    };
+    const { load } = turn;
+    return {
+      ...turn,
+      load: {
+        ...load,
+        store: (draft) => {
+          const { epoch, seq } = load.position;
+          const times = { createdAt: 0, staleAt: 0, deleteAt: 0, computeMs: 0 };
+          done({ ...draft, ...times, type: request.type, owner: request.owner, tags: request.tags, epoch, asOf: seq });
+          return load.store(draft);
+        },
+        decline: (reason) => {
+          done(undefined);
+          load.decline(reason);
+        },
+        settled: false,
+      },
+    };
+  }
+}
+
+/** What is mixed in gives its tags, and not since when it holds; nor is it asked to be as young as what it goes into. */
+class TagsWithoutAge extends Scopes {
+  /** @override @returns {Scopes['computation']} */
+  get computation() {
+    const outer = super.computation;
+    if (outer === undefined) return undefined;
+    return Object.create(outer, {
+      position: { value: undefined },
+      inherit: { value: (/** @type {{ tags: readonly string[] }} */ { tags }) => outer.addTags(tags) },
+    });
+  }
+}
+
+class ReplicaUnasked extends Reading {
+  /** @override */
+  isCurrent() {
+    return true;
+  }
+}
+
+class OldSnapshotUntold extends Reading {
+  /** @override */
+  keepSnapshot() {}
+}
+
+/** @type {readonly Broken[]} */
+export const BROKEN_READERS = [
+  { name: 'joiners released when loaded', level: 'strict', parts: { Cache: ReleaseWhenLoaded }, only: [] },
+  { name: 'nested value without its age', level: 'lease', parts: { Scopes: TagsWithoutAge }, only: [] },
+  { name: 'replica without WAL position', level: 'strict', reading: ReplicaUnasked, only: [] },
+  { name: 'old snapshot stored', level: 'strict', reading: OldSnapshotUntold, only: [] },
+];

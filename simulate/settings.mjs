@@ -1,0 +1,101 @@
+// The levels of consistency that are simulated, what may go wrong in each, and what is promised.
+
+/**
+ * @typedef {object} Settings
+ * @property {readonly ('strict' | 'lease' | 'barrier')[]} consistency of readers
+ * @property {boolean} mark
+ * @property {boolean} durable
+ * @property {boolean} inversions whether I2 and I3 are promised
+ * @property {readonly string[]} faults names in faults.mjs
+ * @property {boolean} [focused] all of the faults in every run
+ * @property {number} longest most requests of one reader
+ * @property {number} leaseMs
+ * @property {number} lambdaMs
+ * @property {number} overdueMs
+ * @property {number} deadlineMs
+ * @property {number} holdMs
+ * @property {number} waitMs
+ * @property {number} markTtlMs
+ * @property {number} tellMs
+ * @property {number} mostTagsInRedis
+ */
+
+const LEASE_MS = 60;
+const LAMBDA_MS = 300;
+
+/** Shorter than in life, in the same order: what matters is which comes first. */
+const TIMES = {
+  longest: 6,
+  leaseMs: LEASE_MS,
+  lambdaMs: LAMBDA_MS,
+  overdueMs: 25,
+  deadlineMs: 60,
+  holdMs: LAMBDA_MS + LEASE_MS + 20,
+  waitMs: 500,
+  markTtlMs: 150,
+  tellMs: 2,
+  mostTagsInRedis: 1000,
+};
+
+/** Messages late, lost, twice; processes that die or pause; Redis that forgets. None of them needs the database's help. */
+const ANYWHERE = [
+  'lose pushes',
+  'shuffle pushes',
+  'drop subscriber',
+  'break connection',
+  'hold connection',
+  'restart Redis empty',
+  'restart Redis from a snapshot',
+  'promote a replica',
+  'promote and come back',
+  'evict the table',
+  'evict an entry',
+  'pause a process',
+  'crash a process',
+  'roll back',
+  'lose the commit reply',
+];
+
+const ONLY_DURABLE = [
+  'split',
+  'stop the sweepers',
+  'cut from the database',
+  'fail the database over',
+  'step the clock of Redis',
+  'write behind the back',
+];
+
+/** Where a mark can lose its protection, a window is documented. */
+const WITH_MARKS = [
+  'lose pushes',
+  'shuffle pushes',
+  'drop subscriber',
+  'evict an entry',
+  'pause a process',
+  'crash a process',
+  'roll back',
+];
+
+/** @param {Partial<Settings>} own @returns {Settings} */
+const level = (own) => ({
+  ...TIMES,
+  consistency: ['strict'],
+  mark: false,
+  durable: false,
+  inversions: false,
+  faults: own.durable ? [...ANYWHERE, ...ONLY_DURABLE] : ANYWHERE,
+  ...own,
+});
+
+/** @type {Readonly<Record<string, Settings>>} */
+export const LEVELS = {
+  strict: level({}),
+  lease: level({ consistency: ['lease', 'strict'] }),
+  barrier: level({ consistency: ['barrier', 'strict'] }),
+  'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),
+  'strict+mark, all faults': level({ mark: true }),
+  'strict+durable': level({ durable: true }),
+  'lease+durable': level({ durable: true, consistency: ['lease', 'strict'] }),
+  'barrier+durable': level({ durable: true, consistency: ['barrier', 'strict'] }),
+  'strict+mark+durable': level({ durable: true, mark: true }),
+};

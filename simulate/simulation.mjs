@@ -1,0 +1,289 @@
+// One interleaving: a small world from a seed, run step by step until everybody is done, with every answer checked.
+import { AsyncResource } from 'node:async_hooks';
+import { giveUpContexts } from './contexts.mjs';
+import { FAULTS } from './faults.mjs';
+import { Oracle } from './oracle.mjs';
+import { createRandom } from './random.mjs';
+import { NAMES } from './redis/script.mjs';
+import { RedisServer } from './redis/server.mjs';
+import { Scheduler, settled } from './scheduler.mjs';
+import { decode, Reading, REPORTS, ROWS, Writing } from './workload.mjs';
+import { Database } from './world/database.mjs';
+import { SimProcess } from './world/process.mjs';
+
+/** @typedef {import('./oracle.mjs').Versions} Versions */
+/** @typedef {import('./settings.mjs').Settings} Settings */
+/** @typedef {import('./variant.mjs').Variant} Variant */
+/** @typedef {{ name: string, home: SimProcess | undefined, place: SimProcess | undefined, left: number, writes: boolean }} Actor */
+
+const MOST_STEPS = 800;
+
+export class World {
+  /** @type {Map<string, number>} */
+  counts = new Map();
+  /** @type {SimProcess[]} */
+  processes = [];
+  isSplit = false;
+  /** Deadlines of marks, by id. @type {Map<string, number>} */
+  marks = new Map();
+  /** Which sweeper works on which outbox row. @type {Map<string, SimProcess>} */
+  locks = new Map();
+  /** What a snapshot on disk, or a replica, holds. @type {ReturnType<RedisServer['copy']> | undefined} */
+  saved = undefined;
+  /** What a client may bring back with his next request. @type {{ position: import('../src/contract/entry.js').Position, versions: Versions } | undefined} */
+  lastAnswer = undefined;
+  #servers = 0;
+  #processes = 0;
+  #done = 0;
+  /** @type {Actor[]} */
+  #actors = [];
+  /** @type {Map<SimProcess, Set<import('./world/database.mjs').Transaction>>} */
+  #open = new Map();
+  /** @type {(() => void)[]} */
+  #ends = [];
+
+  /** @param {number} seed @param {Settings} settings @param {Variant} variant @param {(line: string) => void} [trace] */
+  constructor(seed, settings, variant, trace) {
+    this.random = createRandom(seed);
+    this.settings = settings;
+    this.variant = variant;
+    this.trace = trace;
+    const { random } = this;
+    this.scheduler = new Scheduler(random, random.pick([0.001, 0.005, 0.03]), random.pick([1, 1, 4, 12]), trace);
+    const clock = () => this.scheduler.now;
+    this.oracle = new Oracle(ROWS, this.settings, clock, (what) => this.count(what));
+    this.database = new Database(ROWS, clock);
+    // A replica shows a commit later than the primary, whatever the cache does.
+    this.replicas = random.chance(0.2) && !this.settings.inversions;
+    this.faultChance = random.pick(settings.focused ? [0.01, 0.05] : [0, 0.01, 0.05]);
+    // A few at a time: with all of them at once nothing would ever be stored.
+    this.faults = settings.faults.filter(() => settings.focused || random.chance(0.3));
+    this.endChance = random.pick([0.005, 0.03]);
+    this.leapChance = random.pick(settings.focused ? [0, 0.003, 0.03] : [0, 0, 0.003, 0.01]);
+    this.master = this.addServer();
+    if (random.chance(0.9)) for (const sha of NAMES.keys()) this.master.loaded.add(sha);
+    if (this.settings.durable && random.chance(0.95)) this.#adopted();
+    const processes = random.between(settings.focused ? 1 : 2, 3);
+    for (let at = 0; at < processes; at += 1) this.startProcess();
+    const readers = random.between(2, 4);
+    const writers = random.between(1, 2);
+    for (let at = 1; at <= readers; at += 1) this.#enlist(`reader ${at}`, false, random.between(2, settings.longest));
+    for (let at = 1; at <= writers; at += 1) this.#enlist(`writer ${at}`, true, random.between(1, 3));
+  }
+
+  /** @param {string} what */
+  count(what) {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  addServer() {
+    this.#servers += 1;
+    const server = new RedisServer(`Redis ${this.#servers}`, () => this.scheduler.now);
+    return server;
+  }
+
+  /** A cache that has been running for a while. */
+  #adopted() {
+    const { master, database } = this;
+    const { incarnation } = database;
+    database.change({ state: { generation: 1, epoch: 'adopted', seq: 1, incarnation, sweptAt: 0 } });
+    master.hset('{ns}:t', [
+      ['!ep', 'adopted'],
+      ['!inc', master.replicationId],
+      ['!seq', 1],
+      ['!floor', 1],
+      ['!born', master.now - 10_000],
+      ['!live', master.now],
+      ['!lambda', this.settings.lambdaMs],
+      ['!gen', 1],
+    ]);
+  }
+
+  someTimePasses() {
+    if (this.random.chance(0.7)) this.scheduler.leap(this.random.between(20, 400));
+  }
+
+  save() {
+    this.saved = this.master.copy();
+  }
+
+  startProcess() {
+    this.#processes += 1;
+    const process = new SimProcess(this, `P${this.#processes}`, this.master);
+    this.processes.push(process);
+    if (this.settings.durable) process.startSweeper();
+    return process;
+  }
+
+  someProcess() {
+    return this.random.pick(this.processes);
+  }
+
+  /** @param {SimProcess} process */
+  crash(process) {
+    process.crash();
+    this.processes = this.processes.filter((other) => other !== process);
+    this.startProcess();
+    for (const actor of this.#actors) if (actor.place === process) this.#next(actor);
+  }
+
+  // Database
+
+  /** @param {SimProcess} process */
+  beginTransaction(process) {
+    const transaction = this.database.begin();
+    const open = this.#open.get(process) ?? new Set();
+    this.#open.set(process, open.add(transaction));
+    return transaction;
+  }
+
+  /** @param {SimProcess} process */
+  rollBackOpen(process) {
+    for (const transaction of this.#open.get(process) ?? []) this.database.rollback(transaction);
+  }
+
+  /** Only while `epoch` is the true one. @param {Database} database @param {readonly string[]} ids @param {string} epoch */
+  deleteRows(database, ids, epoch) {
+    const { state, outbox } = database.committed;
+    if (state.epoch !== epoch) return 0;
+    const left = outbox.filter(({ id }) => !ids.includes(id));
+    if (left.length < outbox.length) database.change({ outbox: left });
+    return outbox.length - left.length;
+  }
+
+  // What is observed
+
+  /** @param {SimProcess} process @param {import('../src/contract/events.js').CacheEvent} event */
+  heard(process, event) {
+    if (event.kind !== 'hit' && event.kind !== 'miss') this.count(`event ${event.kind}`);
+    if (event.kind === 'miss') this.count(`miss ${event.reason}`);
+    this.trace?.(`              ${process.name}: ${JSON.stringify(event)}`);
+  }
+
+  /** A script was executed. @param {RedisServer} server @param {string} name @param {import('./redis/script.mjs').Script} script @param {import('./redis/script.mjs').Reply} reply */
+  executed(server, name, script, reply) {
+    const history = `${server.name} ${script.epoch}`;
+    if (name === 'bump') {
+      const tags = script.args.slice(7).map(String);
+      for (const row of ROWS)
+        if (tags.includes(`row:${row}`) || tags.includes('*'))
+          this.oracle.inForce(history, row, this.replicas ? script.lsn : undefined);
+    } else if (name === 'mark') {
+      this.marks.set(script.arg(4), this.scheduler.now + Number(script.arg(5)));
+    } else if (name === 'put') {
+      if (reply[5] === 'stored') this.oracle.stored(history, decode(/** @type {Buffer} */ (script.args[8])));
+    }
+  }
+
+  // Actors
+
+  /** @param {string} name @param {boolean} writes @param {number} left */
+  #enlist(name, writes, left) {
+    /** @type {Actor} */
+    const actor = { name, home: undefined, place: undefined, left, writes };
+    this.#actors.push(actor);
+    this.#next(actor);
+  }
+
+  /** Clients mostly stay where they are. @param {Actor} actor */
+  #placeOf(actor) {
+    if (actor.home === undefined || actor.home.dead || this.random.chance(0.2)) actor.home = this.someProcess();
+    return actor.home;
+  }
+
+  /** @param {Actor} actor */
+  #next(actor) {
+    actor.place = undefined;
+    if (actor.left === 0) {
+      this.#done += 1;
+      return;
+    }
+    actor.left -= 1;
+    const process = this.#placeOf(actor);
+    actor.place = process;
+    const lane = process.databaseLane(`${actor.name} at ${process.name}`);
+    const begin = () => {
+      const place = { process, lane, name: actor.name };
+      const task = actor.writes ? this.#write(place) : this.#read(place);
+      const over = () => {
+        process.closeLane(lane);
+        if (actor.place === process) this.#next(actor);
+      };
+      task.then(over, (error) => {
+        this.trace?.(`${actor.name} failed: ${error}`);
+        this.oracle.fail('error', String(error?.stack));
+        over();
+      });
+    };
+    // A request comes even to a process that cannot reach the database: its lane is of the process, and asks later.
+    this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, new AsyncResource('Request'));
+  }
+
+  /** @param {import('./workload.mjs').Place} place */
+  #read(place) {
+    const { random, settings } = this;
+    const report = REPORTS[random.pick(['one', 'one', 'both', 'outer'])];
+    const reading = new (this.variant.reading ?? Reading)(this, place);
+    const consistency = random.pick(settings.consistency);
+    this.trace?.(`              ${place.name} asks for ${report?.key} at ${place.process.name}, ${consistency}`);
+    return reading.read(/** @type {import('./workload.mjs').Report} */ (report), consistency, {
+      keepsSnapshot: random.chance(0.08),
+      token: random.chance(0.3),
+    });
+  }
+
+  /** @param {import('./workload.mjs').Place} place */
+  #write(place) {
+    const { random } = this;
+    const writing = new (this.variant.writing ?? Writing)(this, place);
+    const does = (/** @type {string} */ fault, /** @type {number} */ chance) => {
+      const happens = this.faults.includes(fault) && random.chance(chance);
+      if (happens) this.count(`fault ${fault}`);
+      return happens;
+    };
+    return writing.write(random.pick([['r1'], ['r1'], ['r2'], ROWS]), {
+      rollsBack: does('roll back', 0.3),
+      losesReply: does('lose the commit reply', 0.3),
+      behindTheBack: does('write behind the back', 0.3),
+    });
+  }
+
+  // The run
+
+  async run() {
+    const { random, scheduler } = this;
+    await settled();
+    while (this.#done < this.#actors.length && scheduler.steps < MOST_STEPS && !this.oracle.violation) {
+      if (this.faultChance > 0 && random.chance(this.faultChance)) this.#fault();
+      if (this.#ends.length > 0 && random.chance(this.endChance)) this.#endFault();
+      if (this.leapChance > 0 && random.chance(this.leapChance)) this.someTimePasses();
+      if (random.chance(0.02)) this.save();
+      if (this.replicas && random.chance(0.1)) this.database.replay(random.between(1, 2));
+      // What is left waits for a fault to end.
+      if (!scheduler.step()) {
+        if (this.#ends.length === 0) break;
+        this.#endFault();
+      }
+      await settled();
+    }
+    giveUpContexts();
+    return this;
+  }
+
+  #endFault() {
+    this.trace?.('              a fault ends');
+    this.#ends.splice(this.random.below(this.#ends.length), 1)[0]?.();
+  }
+
+  #fault() {
+    if (this.faults.length === 0) return;
+    const name = this.random.pick(this.faults);
+    const fault = FAULTS[name];
+    if (fault === undefined) return;
+    this.trace?.(`              FAULT: ${name}`);
+    const end = fault(this);
+    if (end === false) return;
+    this.count(`fault ${name}`);
+    if (end) this.#ends.push(end);
+  }
+}

@@ -1,0 +1,264 @@
+// The connections of one process to Redis: an ioredis client and its subscriber, as far as the library uses them.
+import { execute, NAMES } from '../redis/script.mjs';
+
+/** @typedef {import('../redis/script.mjs').Argument} Argument */
+/** @typedef {import('../redis/server.mjs').RedisServer} RedisServer */
+/** @typedef {import('../scheduler.mjs').Lane} Lane */
+/** @typedef {import('../scheduler.mjs').Scheduler} Scheduler */
+/** @typedef {{ command: string, args: readonly Argument[], settle: (result: unknown) => void }} Command */
+
+const LOST = 'Connection is closed.';
+
+/** Everything between one process and the Redis server that it takes for the master. */
+export class RedisLink {
+  /** @type {RedisServer} */
+  server;
+  /** @type {Subscriber[]} */
+  subscribers = [];
+  /** @type {Client | undefined} */
+  client;
+
+  /**
+   * @param {Scheduler} scheduler
+   * @param {import('./process.mjs').SimProcess} process
+   * @param {RedisServer} server
+   * @param {import('../redis/script.mjs').ScriptClass} scriptClass
+   */
+  constructor(scheduler, process, server, scriptClass) {
+    this.scheduler = scheduler;
+    this.process = process;
+    this.server = server;
+    this.scriptClass = scriptClass;
+    this.requests = scheduler.lane(`${process.name} to Redis`);
+    /** Commands of a broken connection that are executed all the same; nobody hears of it. */
+    this.ghosts = scheduler.lane(`${process.name} to Redis, given up`);
+    this.replies = scheduler.lane(`Redis to ${process.name}`, process);
+    this.pushes = scheduler.lane(`push to ${process.name}`, process);
+    /** @type {Set<Command>} */
+    this.open = new Set();
+  }
+
+  /** @param {readonly Omit<Command, 'settle'>[]} commands @returns {Promise<unknown[]>} results; errors are values */
+  send(commands, together = true) {
+    return new Promise((resolve) => {
+      /** @type {unknown[]} */
+      const results = [];
+      let missing = commands.length;
+      const sent = commands.map(({ command, args }, at) => ({
+        command,
+        args,
+        settle: (/** @type {unknown} */ result) => {
+          results[at] = result;
+          missing -= 1;
+          if (missing === 0) resolve(results);
+        },
+      }));
+      for (const one of sent) this.open.add(one);
+      const batches = together ? [sent] : sent.map((one) => [one]);
+      for (const batch of batches) this.#request(this.requests, batch);
+    });
+  }
+
+  /** @param {Lane} lane @param {readonly Command[]} batch */
+  #request(lane, batch) {
+    this.scheduler.add(
+      lane,
+      () => batch.map(label).join(', '),
+      () => {
+        const { server } = this;
+        const results = batch.map(({ command, args }) =>
+          execute(server, this.scriptClass, command, args, (name, script, reply) =>
+            this.process.world.executed(server, name, script, reply),
+          ),
+        );
+        const text = () => results.map(show).join(' | ');
+        this.scheduler.trace?.(`              ${server.name} answers ${text()}`);
+        if (lane === this.ghosts) return;
+        this.scheduler.add(this.replies, text, () => this.#settle(batch, results));
+      },
+    );
+  }
+
+  /** @param {readonly Command[]} batch @param {readonly unknown[]} results */
+  #settle(batch, results) {
+    for (const [at, command] of batch.entries()) if (this.open.delete(command)) command.settle(results[at]);
+  }
+
+  /** The connection breaks: what was sent may or may not be executed, and what was answered is lost. */
+  breakDown() {
+    const { random } = this.scheduler;
+    for (const request of this.requests.waiting)
+      if (random.chance(0.5)) this.scheduler.add(this.ghosts, request.label, request.run);
+    this.requests.waiting = [];
+    this.replies.waiting = [];
+    const lost = [...this.open];
+    this.open.clear();
+    // In this order: whoever is answered over the next connection has heard of the end of this one.
+    this.scheduler.add(this.replies, 'connection lost', () => {
+      this.client?.closed();
+      for (const command of lost) command.settle(new Error(LOST));
+    });
+    for (const subscriber of this.subscribers) subscriber.drop();
+  }
+
+  /** @param {RedisServer} server */
+  moveTo(server) {
+    this.breakDown();
+    this.server = server;
+  }
+
+  /** @param {boolean} held */
+  cut(held) {
+    for (const lane of [this.requests, this.replies, this.pushes]) lane.held = held;
+  }
+
+  close() {
+    for (const subscriber of this.subscribers) subscriber.silence();
+  }
+}
+
+/** @param {Command} command */
+function label({ command, args }) {
+  const [first, count, ...rest] = args;
+  const text = command.startsWith('eval') ? rest.slice(Number(count) + 3) : [first, count];
+  return `${command.startsWith('eval') ? scriptName(String(first)) : command} ${text.map((one) => String(one).slice(0, 60)).join(' ')}`;
+}
+
+const scriptName = (/** @type {string} */ text) => NAMES.get(text)?.toUpperCase() ?? 'script with its text';
+
+/** @param {unknown} result */
+function show(result) {
+  if (result instanceof Error) return result.message;
+  return Array.isArray(result) ? `[${result.map((one) => String(one).slice(0, 40)).join(' ')}]` : String(result);
+}
+
+/** @implements {import('../../src/contract/redis-like.js').RedisLike} */
+export class Client {
+  status = 'ready';
+  options = {};
+  /** @type {(() => void)[]} */
+  #onClose = [];
+
+  /** @param {RedisLink} link */
+  constructor(link) {
+    this.link = link;
+    link.client = this;
+  }
+
+  /** @param {'close'} _event @param {() => void} listener */
+  on(_event, listener) {
+    this.#onClose.push(listener);
+    return this;
+  }
+
+  closed() {
+    for (const listener of this.#onClose) listener();
+  }
+
+  /** @param {string} command @param {Argument[]} args */
+  async call(command, ...args) {
+    const [result] = await this.link.send([{ command, args }]);
+    if (result instanceof Error) throw result;
+    return result;
+  }
+
+  pipeline() {
+    /** @type {Omit<Command, 'settle'>[]} */
+    const commands = [];
+    const { link } = this;
+    return {
+      /** @param {string} command @param {Argument[]} args */
+      call(command, ...args) {
+        commands.push({ command, args });
+        return this;
+      },
+      /** @param {string} key @param {string[]} fields */
+      hmgetBuffer(key, ...fields) {
+        commands.push({ command: 'hmget', args: [key, ...fields] });
+        return this;
+      },
+      /** @returns {Promise<[Error | null, unknown][]>} */
+      async exec() {
+        // Other clients' commands may come between those of a pipeline.
+        const results = await link.send(commands, link.scheduler.random.chance(0.7));
+        return results.map((result) => (result instanceof Error ? [result, undefined] : [null, result]));
+      },
+    };
+  }
+
+  duplicate() {
+    const subscriber = new Subscriber(this.link);
+    this.link.subscribers.push(subscriber);
+    return subscriber;
+  }
+}
+
+export class Subscriber {
+  status = 'ready';
+  channels = new Set();
+  /** Pushes are lost without a sign. */
+  deaf = false;
+  /** How often a push comes twice. */
+  echo = 0;
+  /** @type {Map<string, Function[]>} */
+  #listeners = new Map();
+  #subscribedAt = /** @type {RedisServer | undefined} */ (undefined);
+
+  /** @param {RedisLink} link */
+  constructor(link) {
+    this.link = link;
+  }
+
+  /** @param {string} event @param {Function} listener */
+  on(event, listener) {
+    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
+    return this;
+  }
+
+  /** @param {string} event @param {unknown[]} args */
+  #emit(event, ...args) {
+    for (const listener of this.#listeners.get(event) ?? []) listener(...args);
+  }
+
+  /** @param {string[]} channels */
+  subscribe(...channels) {
+    return new Promise((resolve) => {
+      this.link.scheduler.add(this.link.pushes, 'subscribed', () => {
+        for (const channel of channels) this.channels.add(channel);
+        this.#subscribedAt = this.link.server;
+        this.#subscribedAt.subscriptions.add(this);
+        resolve(undefined);
+      });
+    });
+  }
+
+  /** @param {string} channel @param {string} message */
+  deliver(channel, message) {
+    if (this.deaf) return;
+    const { scheduler, pushes } = this.link;
+    const times = scheduler.random.chance(this.echo) ? 2 : 1;
+    for (let time = 0; time < times; time += 1)
+      scheduler.add(pushes, message, () => this.#emit('message', channel, message));
+  }
+
+  /** The connection is lost, and comes back. */
+  drop() {
+    const { scheduler, pushes } = this.link;
+    this.silence();
+    pushes.waiting = [];
+    this.deaf = false;
+    scheduler.add(pushes, 'connection for pushes lost', () => this.#emit('close'));
+    scheduler.add(pushes, 'connection for pushes back', () => this.#emit('ready'));
+  }
+
+  silence() {
+    this.#subscribedAt?.subscriptions.delete(this);
+    this.#subscribedAt = undefined;
+  }
+
+  disconnect() {
+    this.silence();
+    this.status = 'end';
+    this.#emit('end');
+  }
+}
