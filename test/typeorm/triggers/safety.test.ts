@@ -94,12 +94,12 @@ describe('the write goes through', () => {
   it('takes no transaction id of its own for it', async () => {
     const [{ before, after }] = await db.transaction(async (manager) => {
       const [{ id }] = await manager.query('SELECT pg_current_xact_id()::text AS id');
-      for (let i = 0; i < 20; i++) await manager.query('UPDATE grade SET score = $1 WHERE id = 1', [i]);
+      for (let i = 0; i < 300; i++) await manager.query('UPDATE grade SET score = $1 WHERE id = 1', [i]);
       const [{ next }] = await manager.query('SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next');
       return [{ before: BigInt(id), after: BigInt(next) }];
     });
     // Others on this server take ids too, but not one for each of these statements.
-    expect(Number(after - before)).toBeLessThan(20);
+    expect(Number(after - before)).toBeLessThan(150);
   });
 
   it('a cancelled statement stays cancelled', async () => {

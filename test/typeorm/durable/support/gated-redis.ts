@@ -27,6 +27,10 @@ export class GatedRedis implements RedisLike {
     return this.client.status;
   }
 
+  on(event: 'close', listener: () => void): unknown {
+    return this.client.on(event, listener);
+  }
+
   get options(): { readonly keyPrefix?: string | undefined } {
     return this.client.options;
   }
