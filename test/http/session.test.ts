@@ -169,7 +169,7 @@ describe('what a request says', () => {
     told.length = 0;
     reports = createReportCache({ identify: () => ({ user: 'u' }) });
     const sessions = new Sessions({ leaseMs: 250, follow: (_heard, task) => task() });
-    await listen((req, res) =>
+    await listen((req: http.IncomingMessage, res: http.ServerResponse) =>
       sessions.handle(req, res, () => {
         told.push(sessions.atLeast(req as Request));
         res.end();

@@ -3,7 +3,7 @@ import express from 'express';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import request from 'supertest';
 import { tag } from '../../src/index.js';
-import { eventually, Grade, Lab, type Node } from '../typeorm/durable/support/lab.js';
+import { eventually, Grade, Lab, type Node, type NodeOptions } from '../typeorm/durable/support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {
@@ -12,6 +12,13 @@ beforeAll(async () => {
 afterAll(() => lab.close());
 beforeEach(() => lab.reset());
 afterEach(() => lab.closeNodes());
+
+/** A lease that does not end while a test runs. */
+const cache: NodeOptions['cache'] = {
+  types: { student_progress: { consistency: 'lease' } },
+  lease: '20s',
+  lambda: '60s',
+};
 
 /** An application over one process's cache. */
 function application({ reports, db }: Node) {
@@ -38,7 +45,6 @@ function application({ reports, db }: Node) {
 }
 
 it('RACE the push is held: whoever wrote sees it everywhere, whoever did not may have to wait for the lease', async () => {
-  const cache = { types: { student_progress: { consistency: 'lease' as const } }, lease: '20s', lambda: '60s' };
   const writer = await lab.node({ cache });
   const reader = await lab.node({ cache });
   const there = application(reader);
@@ -61,7 +67,6 @@ it('RACE the push is held: whoever wrote sees it everywhere, whoever did not may
 });
 
 it('a forged position that lies in the future is served all the same, once Redis was asked', async () => {
-  const cache = { types: { student_progress: { consistency: 'lease' as const } }, lease: '20s', lambda: '60s' };
   const node = await lab.node({ cache });
   const app = application(node);
   const written = await request(app).put('/grades/1');

@@ -180,5 +180,6 @@ describe('the life of a connection', () => {
     await node.redis.client.connect();
     await connecting;
     await warm(node);
+    expect((await node.reports.health()).state).toBe('ready');
   });
 });

@@ -88,6 +88,7 @@ const server = process.env['MYSQL_URL'];
     bump.open();
     await writing;
     await noRows();
+    expect((await node.read()).scores).toEqual([99]);
   });
 
   it('the outbox cannot be written: the transaction commits all the same', async () => {

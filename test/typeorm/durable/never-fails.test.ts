@@ -35,7 +35,7 @@ async function writeBoth({ db }: Node): Promise<void> {
   await db.manager.update(Grade, { id: 2 }, { score: 99 });
 }
 
-async function isWritten(node: Node): Promise<void> {
+async function assertWritten(node: Node): Promise<void> {
   expect([await lab.score(1), await lab.score(2)]).toEqual([98, 99]);
   expect((await node.read(1)).scores).toEqual([98]);
   expect((await node.read(2)).scores).toEqual([99]);
@@ -80,7 +80,7 @@ describe('the outbox cannot be written: the transaction commits all the same, an
     await cause();
     undo = restore;
     await writeBoth(node);
-    await isWritten(node);
+    await assertWritten(node);
     const failures = node.eventsOf('outboxFailed').filter(({ operation }) => operation === 'write');
     expect(failures).toHaveLength(2);
     expect(failures[0]?.error).toMatch(message);
@@ -92,7 +92,7 @@ describe('the outbox cannot be written: the transaction commits all the same, an
     await outside(`REVOKE SELECT ON report_cache_state FROM ${role}`);
     undo = () => outside(`GRANT SELECT ON report_cache_state TO ${role}`);
     await writeBoth(node);
-    await isWritten(node);
+    await assertWritten(node);
     await eventually('a dead watermark', async () => (await node.reports.health()).state === 'down');
     expect(node.eventsOf('sweepFailed')).toMatchObject([{ step: 'scan' }]);
     expect((await node.reports.health()).reasons).toEqual(['watermark-dead', 'sweeps-failing']);
@@ -111,7 +111,7 @@ describe('the outbox cannot be written: the transaction commits all the same, an
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
     await eventually('a write', () => writeBoth(node).then(() => true, () => false)); // prettier-ignore
-    await isWritten(node);
+    await assertWritten(node);
     await warm(node);
   });
 });
@@ -128,14 +128,14 @@ describe('Redis', () => {
       // Two writes; each waits for lambda, the lease and its margin.
       expect(performance.now() - started).toBeGreaterThanOrEqual(2 * 500);
       expect(node.eventsOf('released')).toHaveLength(2);
-      await isWritten(node);
+      await assertWritten(node);
       expect((await node.reports.health()).reasons).toEqual(
         expect.arrayContaining(['store-unreachable', 'invalidations-late', 'sweeps-failing']),
       );
       expect(await lab.rows()).toHaveLength(2);
       await redis.restart();
       await warm(node);
-      await isWritten(node);
+      await assertWritten(node);
       await drained();
       await eventually('good health', async () => (await node.reports.health()).state === 'ready');
     } finally {
@@ -150,10 +150,10 @@ describe('Redis', () => {
     for (const script of ['mark', 'bump', 'clear', 'observe'] as const) node.redis.hold(script);
     await writeBoth(node);
     expect(node.eventsOf('released')).toHaveLength(2);
-    await isWritten(node);
+    await assertWritten(node);
     node.redis.open();
     await warm(node);
-    await isWritten(node);
+    await assertWritten(node);
   });
 
   it('answers `answer`: the writer does not wait', async () => {
@@ -162,6 +162,6 @@ describe('Redis', () => {
     node.redis.refuse('bump');
     await writeBoth(node);
     expect(node.eventsOf('released')).toHaveLength(2);
-    await isWritten(node);
+    await assertWritten(node);
   });
 });
