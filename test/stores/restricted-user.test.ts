@@ -188,6 +188,25 @@ describe('a user who may not run INFO', () => {
     expect((await newcomer.store.lookup('k')).outcome).toBe('hit');
   });
 
+  it('shares entries with a process that may', async () => {
+    const redis = await restricted();
+    const may = new RedisStore(await connect(redis), { namespace: 'n', version: '1', maxTags: 1000 }, systemClock);
+    const { store: mayNot } = await storeOn(redis);
+    for (const [one, other] of [
+      [mayNot, may],
+      [may, mayNot],
+    ] as const) {
+      await one.position();
+      await other.position();
+      await fill(one);
+      const position = await other.position();
+      expect(await other.lookup('k')).toMatchObject({ outcome: 'hit', position });
+      await one.invalidate(['student:1']);
+      expect(await other.lookup('k')).toMatchObject({ outcome: 'miss', reason: 'invalidated' });
+      expect((await one.position()).epoch).toBe(position.epoch);
+    }
+  });
+
   it('FAULT 16 restarted from a snapshot of before an invalidation: cold', async () => {
     const { redis, client, store } = await withOldSnapshot();
     const ready = backAgain(client);
