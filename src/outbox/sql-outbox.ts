@@ -112,6 +112,16 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     return rows.length === 0;
   }
 
+  executed(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const sql = `UPDATE ${this.#outbox} SET intent = ${this.parts.dialect.false} WHERE namespace = $1 AND id IN (${idList(ids)})`;
+    this.#run(sql).catch((error: unknown) => {
+      // They are invalidated again and again for a minute instead.
+      const text = error instanceof Error ? error.message : String(error);
+      this.parts.emit({ kind: 'outboxFailed', operation: 'executed', error: text });
+    });
+  }
+
   /** Resolves when everything that was told has been taken out, or left to the sweeper. */
   close(): Promise<void> {
     return this.#told.settled();
