@@ -99,6 +99,10 @@ BEGIN
     ELSE
       found_tags := ${literal(plan.whole.join(' '))};
     END IF;
+    IF late_tags <> '' AND (SELECT count(*) >= ${MOST_LATE} FROM (SELECT FROM ${names.outbox} AS o
+      WHERE o.namespace = ${namespace} AND o.source = 'trigger-late' LIMIT ${MOST_LATE}) AS late) THEN
+      late_tags := NULL;
+    END IF;
   EXCEPTION WHEN OTHERS THEN
     found_tags := '*';
     RAISE WARNING 'report cache: the trigger of % failed (%), everything is invalidated', ${literal(table)}, SQLSTATE;
@@ -108,8 +112,7 @@ BEGIN
   ELSIF writable THEN
     ${insert} (${namespace}, found_tags, false, 'trigger');
     -- Not the writer's to take away again: see late-plan.ts.
-    IF late_tags <> '' AND (SELECT count(*) < ${MOST_LATE} FROM (SELECT FROM ${names.outbox} AS o
-      WHERE o.namespace = ${namespace} AND o.source = 'trigger-late' LIMIT ${MOST_LATE}) AS late) THEN
+    IF late_tags <> '' THEN
       ${insertLate} (${namespace}, late_tags, true, 'trigger-late', clock_timestamp() - interval '${YOUNG_S - LATE_S} s');
     END IF;
   ELSE
