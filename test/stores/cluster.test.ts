@@ -1,6 +1,6 @@
 // Redis Cluster: one namespace is one slot of one shard; slots that move and nodes that die make it cold, never stale.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Cluster, type ClusterOptions } from 'ioredis';
+import { Cluster } from 'ioredis';
 import type { ReportCacheOptions } from '../../src/index.js';
 import { ask, until } from '../support/redis-ask.mjs';
 import { startRedisCluster } from '../support/redis-cluster.mjs';
@@ -8,6 +8,13 @@ import { ownNamespace } from '../support/isolation.js';
 import { Fleet, type Client } from './support/fleet.js';
 
 type RedisCluster = Awaited<ReturnType<typeof startRedisCluster>>;
+
+interface HostOptions {
+  keyPrefix?: string;
+  enableAutoPipelining?: true;
+  lazyConnect?: true;
+  scaleReads?: 'slave';
+}
 
 const SLOW_MS = 60_000;
 const closing: (() => Promise<unknown>)[] = [];
@@ -19,7 +26,7 @@ afterEach(async () => {
 /** Two caches over one namespace. */
 async function fleetOn(
   { nodes }: RedisCluster,
-  options: ClusterOptions = {},
+  options: HostOptions = {},
   cache: Partial<ReportCacheOptions> = {},
   namespace = ownNamespace(),
 ) {
@@ -47,7 +54,7 @@ describe('three masters', () => {
     return ask(port, 'HGET', table, '!ep');
   };
 
-  it.each<[string, ClusterOptions]>([
+  it.each<[string, HostOptions]>([
     ['as it is', {}],
     ['with a keyPrefix', { keyPrefix: 'host:' }],
     ['with automatic pipelining', { enableAutoPipelining: true }],
