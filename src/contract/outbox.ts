@@ -67,7 +67,7 @@ export interface OutboxWriter {
   /** Inserts a row in the caller's transaction. @param atOnce where the driver can. @returns its id. */
   write(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string>;
   /** Inserts a row of its own before a statement outside transactions. @returns its id. */
-  intend(ask: Ask, tags: readonly string[]): Promise<string>;
+  intend(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string>;
   /** Rows that triggers wrote for what this connection has committed. */
   byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }>;
   /** Their tags are in force under `epoch`: deletes them in the background, many at once. */

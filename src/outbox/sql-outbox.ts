@@ -69,15 +69,22 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   /** A row that cannot be written costs the caller nothing: his transaction goes on as if it had not been tried. */
   async write(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string> {
     const { noTransaction } = this.parts.dialect;
-    const statement = atOnce && this.#literalInsert(tags);
+    const statement = atOnce && this.#literalInsert(tags, false);
     if (atOnce === undefined || statement === undefined)
       return insideSavepoint(ask, noTransaction, () => this.#insert(ask, tags, false));
     const [row] = await insideSavepointAtOnce(ask, atOnce, noTransaction, statement);
     return idOf((row as Row | undefined)?.['id']);
   }
 
-  intend(ask: Ask, tags: readonly string[]): Promise<string> {
-    return this.#insert(ask, tags, true);
+  /**
+   * Its commit does not wait for the disk where that can be said: the commit of the statement that follows does, and
+   * whatever holds that one on the disk or on a replica holds this one, which is older.
+   */
+  async intend(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string> {
+    const statement = atOnce && this.#literalInsert(tags, true);
+    if (atOnce === undefined || statement === undefined) return this.#insert(ask, tags, true);
+    const [row] = await atOnce(['SET LOCAL synchronous_commit = off', statement]);
+    return idOf((row as Row | undefined)?.['id']);
   }
 
   async byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }> {
@@ -207,12 +214,12 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   }
 
   /** Undefined for texts that could be anything but themselves between quotes. */
-  #literalInsert(tags: readonly string[]): string | undefined {
+  #literalInsert(tags: readonly string[], intent: boolean): string | undefined {
     const { dialect, namespace, notify } = this.parts;
     const text = textOf(tags);
     if (!LITERAL.test(text) || !LITERAL.test(namespace)) return undefined;
     const returning = dialect.returningId(notify ? `'${wakeChannel(namespace)}'` : undefined);
-    return `INSERT INTO ${this.#outbox} (namespace, tags) VALUES ('${namespace}', '${text}')${returning}`;
+    return `INSERT INTO ${this.#outbox} (namespace, tags, intent) VALUES ('${namespace}', '${text}', ${intent})${returning}`;
   }
 
   /** Without an epoch there is no fence: the rows stand for nothing. */

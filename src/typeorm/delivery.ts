@@ -75,7 +75,9 @@ export class Delivery {
    * @throws ERC_MARK
    */
   beforeStatement(runner: QueryRunnerLike, bag: TagBag): Promise<Prepared> {
-    return this.#prepare(bag.tags(), (outbox, tags) => outbox.intend(askAs(runner), tags));
+    return this.#prepare(bag.tags(), (outbox, tags) =>
+      outbox.intend(askAs(runner), tags, askAtOnceAs(runner, this.parts.driver.options.type)),
+    );
   }
 
   async #prepare(
