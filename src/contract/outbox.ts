@@ -3,6 +3,12 @@
 /** A `query()` of TypeORM: of a runner, inside its transaction, or of a DataSource. */
 export type Ask = (sql: string, parameters?: unknown[]) => Promise<unknown>;
 
+/**
+ * Several statements without parameters in one round trip, on the connection of the writer.
+ * @returns the rows that the last one gave back.
+ */
+export type AskAtOnce = (statements: readonly string[]) => Promise<readonly unknown[]>;
+
 export interface OutboxRow {
   readonly id: string;
   /** Undefined: unreadable. */
@@ -58,10 +64,10 @@ export interface OutboxDatabase {
 
 /** The statements of the writers. */
 export interface OutboxWriter {
-  /** Inserts a row in the caller's transaction. @returns its id. */
-  write(ask: Ask, tags: readonly string[]): Promise<string>;
+  /** Inserts a row in the caller's transaction. @param atOnce where the driver can. @returns its id. */
+  write(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string>;
   /** Inserts a row of its own before a statement outside transactions. @returns its id. */
-  intend(ask: Ask, tags: readonly string[]): Promise<string>;
+  intend(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string>;
   /** Rows that triggers wrote for what this connection has committed. */
   byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }>;
   /** Their tags are in force under `epoch`: deletes them in the background, many at once. */

@@ -5,7 +5,7 @@ import type { Invalidator, Mark } from '../contract/invalidation.js';
 import type { Ask, OutboxWriter } from '../contract/outbox.js';
 import { errorText } from './apply-rules.js';
 import { lookUp, lookUpInTransaction, settleCoarsely } from './look-up.js';
-import { askAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
+import { askAs, askAtOnceAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
 import { narrow } from './narrow.js';
 import type { TagBag } from './tag-bag.js';
 
@@ -73,7 +73,9 @@ export class Delivery {
     // A mark on a whole kind would stop all its reports; an outbox row is read only if this process dies.
     if (this.parts.marks) await lookUpInTransaction(runner, bag, this.parts);
     settleCoarsely(bag);
-    return this.#prepare(bag.tags(), (outbox, tags) => outbox.write(askAs(runner), tags));
+    return this.#prepare(bag.tags(), (outbox, tags) =>
+      outbox.write(askAs(runner), tags, askAtOnceAs(runner, this.parts.driver.options.type)),
+    );
   }
 
   /**
@@ -81,7 +83,9 @@ export class Delivery {
    * @throws ERC_MARK
    */
   beforeStatement(runner: QueryRunnerLike, bag: TagBag): Promise<Prepared> {
-    return this.#prepare(bag.tags(), (outbox, tags) => outbox.intend(askAs(runner), tags));
+    return this.#prepare(bag.tags(), (outbox, tags) =>
+      outbox.intend(askAs(runner), tags, askAtOnceAs(runner, this.parts.driver.options.type)),
+    );
   }
 
   async #prepare(
