@@ -1,5 +1,5 @@
 // What the figures of a run must be, and in which way they are not.
-import { LAMBDA_MS } from './levels.mjs';
+import { LAMBDA_MS, LEASE_MS } from './levels.mjs';
 
 /** @typedef {ReturnType<typeof import('./figures.mjs').figuresOf>} Figures */
 /** @typedef {import('./levels.mjs').Level} Level */
@@ -15,8 +15,10 @@ const FEWEST_READS = 1_000;
  */
 export function boundsOf(level, fault) {
   const { answered = 0 } = fault.bound(level);
-  const unannounced = level.durable ? LAMBDA_MS + level.leaseMs : Infinity;
-  return { answered: Math.max(answered, level.leaseMs), found: unannounced, foreign: unannounced };
+  // What memory has proved in time it may still serve for a lease.
+  const lease = level.consistency === 'strict' ? 0 : LEASE_MS;
+  const unannounced = level.durable ? LAMBDA_MS + lease : Infinity;
+  return { answered: answered > 0 ? answered + lease : level.leaseMs, found: unannounced, foreign: unannounced };
 }
 
 /**

@@ -260,7 +260,8 @@ export class Script {
     this.lookForMarks();
     if (this.arg(5) !== '') this.unmark(this.arg(5));
     this.nextSeq();
-    if (this.arg(6) > this.lsn) this.set(['!lsn', (this.lsn = this.arg(6))]);
+    const believed = this.lsn !== '' || this.live === undefined;
+    if (this.arg(6) > this.lsn && believed) this.set(['!lsn', (this.lsn = this.arg(6))]);
     else if (this.arg(6) === '' && this.lsn !== '') this.forgetLsn();
     const tags = this.args.slice(7).map(String);
     for (const tag of tags) if (tag !== '*') this.set([`:${tag}`, this.seq]);
@@ -370,6 +371,7 @@ export class Script {
 
   /** @returns {Reply} */
   prune() {
+    if (this.epoch !== this.arg(6)) return [...this.head(), '0'];
     const upTo = Math.min(Number(this.arg(5)), this.seq);
     if (upTo > this.floor) this.set(['!floor', (this.floor = upTo)]);
     for (const [field, seq] of [...(this.server.hash(this.t) ?? [])])
