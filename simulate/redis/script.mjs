@@ -151,6 +151,7 @@ export class Script {
   /** @param {readonly string[]} tags */
   invalidate(tags) {
     this.nextSeq();
+    if (this.lsn !== '') this.forgetLsn();
     for (const tag of tags) {
       if (tag === '*') this.set(['!floor', (this.floor = this.seq)]);
       else this.set([`:${tag}`, this.seq]);
