@@ -286,7 +286,6 @@ function textOf(tags: readonly string[]): string {
 }
 
 function idOf(id: unknown): string {
-  if (id === undefined || id === null)
-    throw new Error('The outbox row has no id: is its table what the migration made?');
-  return String(id);
+  if (typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint') return String(id);
+  throw new Error('The outbox row has no id: is its table what the migration made?');
 }
