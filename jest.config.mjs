@@ -24,6 +24,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
   maxWorkers: 2,
+  // Many tests start servers of their own, and a busy machine is slow at that; what hangs is found all the same.
+  testTimeout: 30_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', ...typesOnly.map((file) => `!src/${file}`)],
   coverageDirectory: 'coverage',

@@ -7,6 +7,7 @@
  * @property {boolean} durable
  * @property {boolean} inversions whether I2 and I3 are promised
  * @property {readonly string[]} faults names in faults.mjs
+ * @property {boolean} refusesInfo Redis does not tell its replication id
  * @property {boolean} [focused] all of the faults in every run
  * @property {number} longest most requests of one reader
  * @property {number} leaseMs
@@ -54,6 +55,7 @@ const ANYWHERE = [
   'crash a process',
   'roll back',
   'lose the commit reply',
+  'step the clock of a process',
 ];
 
 const ONLY_DURABLE = [
@@ -83,13 +85,15 @@ const level = (own) => ({
   mark: false,
   durable: false,
   inversions: false,
-  faults: own.durable ? [...ANYWHERE, ...ONLY_DURABLE] : ANYWHERE,
+  faults: [...ANYWHERE, ...(own.durable ? ONLY_DURABLE : []), ...(own.mark ? ['evict the marks'] : [])],
+  refusesInfo: false,
   ...own,
 });
 
 /** @type {Readonly<Record<string, Settings>>} */
 export const LEVELS = {
   strict: level({}),
+  'strict, INFO refused': level({ refusesInfo: true }),
   lease: level({ consistency: ['lease', 'strict'] }),
   barrier: level({ consistency: ['barrier', 'strict'] }),
   'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),

@@ -5,6 +5,7 @@ import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { ConnectOptions } from './options/options.js';
 import { dialectOf, isInstalled } from './outbox/migrations.js';
+import { NotifyListener, type ListenRunner } from './outbox/notify.js';
 import { SqlOutbox } from './outbox/sql-outbox.js';
 import { Sweeper, type SweeperState } from './outbox/sweeper.js';
 import type { Durable } from './typeorm/delivery.js';
@@ -71,6 +72,13 @@ export async function connectDurable(
   shared.requireWatermark(lambdaMs);
   // Usually a few milliseconds; where Redis or the database does not answer, the application starts all the same.
   await Promise.race([sweeper.start(), new Promise<void>((resolve) => clock.after(lambdaMs, resolve))]);
+  const createRunner = () => dataSource.createQueryRunner() as ListenRunner;
+  const wake = () => void sweeper.sweepNow();
+  const listener =
+    notify && dialect.name === 'postgres'
+      ? new NotifyListener({ createRunner, namespace, wake, clock, emit })
+      : undefined;
+  void listener?.start();
   return {
     outbox,
     fencedAnswers: options.fencedAnswers ?? false,
@@ -89,6 +97,7 @@ export async function connectDurable(
     },
     sweepNow: () => sweeper.sweepNow(),
     async close() {
+      await listener?.close();
       await sweeper.close();
       await outbox.close();
       shared.requireWatermark(undefined);
@@ -104,6 +113,10 @@ async function obstacleTo(dataSource: DataSourceLike, shared: SharedTruth | unde
   const dialect = dialectOf(type);
   if (dialect === undefined) return `A database of type "${type}" cannot hold the outbox.`;
   const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
-  if (await isInstalled(ask, dialect, schema).catch(() => false)) return undefined;
+  try {
+    if (await isInstalled(ask, dialect, schema)) return undefined;
+  } catch (error) {
+    return `The database did not say whether it has the tables of the outbox (${error instanceof Error ? error.message : String(error)}).`;
+  }
   return 'The tables of the outbox are missing: add `...outboxMigrations` to the migrations of the DataSource and run them.';
 }

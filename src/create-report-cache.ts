@@ -4,7 +4,7 @@ import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
 import type { Invalidator } from './contract/invalidation.js';
-import { connectDurable, type DurableConnection } from './connect-durable.js';
+import { DataSources } from './data-sources.js';
 import { Cache } from './core/cache.js';
 import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
@@ -24,7 +24,6 @@ import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePo
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
 import type { ReportCache } from './report-cache.js';
-import type { DataSourceLike } from './typeorm/typeorm-like.js';
 
 /** For the clocks of several machines, and for the last look before the lease ended, ms. */
 const HOLD_MARGIN_MS = 250;
@@ -41,7 +40,6 @@ export function createReportCache(options: ReportCacheOptions): ReportCache {
 export function compose(options: ReportCacheOptions, clock: Clock): ReportCache {
   const resolved = parseOptions(options);
   const emit = createEventLog(options.logger, options.onEvent);
-  let durable: { readonly dataSource: object; readonly connection: DurableConnection } | undefined;
   let closed = false;
   let maxTtlMs = 0;
   const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
@@ -50,7 +48,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     shared?.marks,
     {
       // Later nobody can serve what it touches: no sweeper has vouched for it, and no lease has outlived that.
-      holdMs: () => (durable ? resolved.lambdaMs + resolved.leaseMs + HOLD_MARGIN_MS : resolved.holdMs),
+      holdMs: () => (dataSources.outbox ? lambdaMs + leaseMs + HOLD_MARGIN_MS : resolved.holdMs),
       onError: resolved.onInvalidateError,
       marks: resolved.mark,
       markTtlMs: resolved.markTtlMs,
@@ -84,6 +82,16 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     unmark: (mark) => invalidations.unmark(mark),
   };
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
+  const { namespace, lambdaMs, leaseMs } = resolved;
+  const dataSources = new DataSources(typeorm, {
+    shared,
+    namespace,
+    lambdaMs,
+    leaseMs,
+    maxTtlMs: () => maxTtlMs,
+    clock,
+    emit,
+  });
   const types = new Set(resolved.types.keys());
 
   const follow = <P extends TypePolicy>(policy: P): P => {
@@ -129,53 +137,26 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     async connect(dataSource, connectOptions = {}) {
       checkConnectOptions(connectOptions);
-      await typeorm.connect(dataSource);
-      if (durable !== undefined) {
-        if (durable.dataSource === dataSource || connectOptions.durable !== true) return;
-        throw new ReportCacheError('ERC_OUTBOX', 'Another DataSource already holds the outbox of this cache.');
-      }
-      const { namespace, lambdaMs, leaseMs } = resolved;
-      const triggers = () => typeorm.triggers(dataSource, namespace);
-      const parts = { shared, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit, triggers };
-      const connection = await connectDurable(dataSource as DataSourceLike, connectOptions, parts);
-      if (connection === undefined) return;
-      durable = { dataSource, connection };
-      typeorm.setDurable(dataSource, connection);
+      await dataSources.connect(dataSource, connectOptions);
     },
 
-    async disconnect(dataSource) {
-      typeorm.disconnect(dataSource);
-      if (durable?.dataSource !== dataSource) return;
-      const { connection } = durable;
-      durable = undefined;
-      await connection.close();
-    },
+    disconnect: (dataSource) => dataSources.disconnect(dataSource),
 
-    triggers(dataSource) {
-      const triggers = typeorm.triggers(dataSource, resolved.namespace);
-      const lookAgain = async () => {
-        if (durable?.dataSource === dataSource) await durable.connection.lookAtTriggers();
-      };
-      return {
-        ...triggers,
-        install: () => triggers.install().then(lookAgain),
-        uninstall: () => triggers.uninstall().then(lookAgain),
-      };
-    },
+    triggers: (dataSource) => dataSources.triggers(dataSource),
 
     health: () =>
       lookAtHealth({
         store,
         pending: invalidations.pending,
         late: invalidations.late,
-        outbox: durable?.connection.sweeper,
+        outbox: dataSources.outbox?.sweeper,
         closed,
       }),
 
     cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E> | CascadeFunction<E>, options?: CascadeOptions) {
       if (typeof rule === 'function') typeorm.cascade(entity, rule, options);
       else typeorm.cascade(entity, rule);
-      void durable?.connection.lookAtTriggers();
+      dataSources.rulesChanged();
     },
 
     async getOrLoad(request, loader) {
@@ -236,7 +217,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     async close() {
       closed = true;
       cache.close();
-      await durable?.connection.close();
+      await dataSources.close();
       invalidations.close();
       await store.close();
     },

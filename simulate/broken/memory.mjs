@@ -17,7 +17,7 @@ class NeverAsks extends TieredStore {
 }
 
 class GapIgnored extends TagTable {
-  /** @override @type {TagTable['apply']} */
+  /** @override @type {InstanceType<typeof TagTable>['apply']} */
   apply(epoch, seq, tags) {
     while (epoch === this.position.epoch && this.position.seq + 1 < seq) super.apply(epoch, this.position.seq + 1, []);
     return super.apply(epoch, seq, tags);
@@ -34,7 +34,7 @@ class OneClock extends TieredStore {
 
 /** Redis refuses without a watermark; what memory asks is not looked at. */
 class MemoryWithoutWatermark extends GuardedStore {
-  /** @override @type {GuardedStore['position']} */
+  /** @override @type {InstanceType<typeof GuardedStore>['position']} */
   async position(leaseMs) {
     const { epoch, seq } = await super.position(leaseMs);
     return { epoch, seq };

@@ -21,18 +21,17 @@ const stampedAfterTheScan = (history) => ({
 class HalfABatch extends SimOutboxDatabase {
   /** @override @param {readonly OutboxRecord[]} outbox */
   select(outbox) {
-    return super.select(outbox, 1);
+    return super.select(outbox, Math.floor(outbox.length / 2));
   }
 }
 
 /** Ids are given in another order than commits become visible. */
 class AfterTheLastId extends SimOutboxDatabase {
-  #last = 0;
-
   /** @override @param {readonly OutboxRecord[]} outbox @param {number} limit */
   select(outbox, limit) {
-    const found = super.select(outbox, limit).filter(({ id }) => Number(id) > this.#last);
-    this.#last = Math.max(this.#last, ...found.map(({ id }) => Number(id)));
+    const { world } = this.process;
+    const found = super.select(outbox, limit).filter(({ id }) => Number(id) > world.lastSwept);
+    world.lastSwept = Math.max(world.lastSwept, ...found.map(({ id }) => Number(id)));
     return found;
   }
 }

@@ -57,11 +57,7 @@ export class SimProcess {
     };
     this.link = new RedisLink(scheduler, this, server, world.variant.script ?? Script);
     this.background = this.databaseLane(`background of ${name}`);
-    this.#assemble();
-  }
-
-  /** As `createReportCache` does. */
-  #assemble() {
+    // The rest as `createReportCache` does.
     const { settings, clock } = this;
     const parts = { ...SHIPPED, ...this.world.variant.parts };
     const emit = (/** @type {CacheEvent} */ event) => this.world.heard(this, event);

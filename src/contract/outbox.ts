@@ -66,10 +66,10 @@ export interface OutboxWriter {
   byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }>;
   /** Their tags are in force under `epoch`: deletes them in the background, many at once. */
   told(ids: readonly string[], epoch: string): void;
-  /** The same at once. @returns false if `epoch` is not the true one any more. */
+  /** The same at once; without rows it only asks. @returns false if `epoch` is not the true one any more. */
   toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean>;
   /** Nothing was written after all: deletes them in the background. */
   withdraw(ids: readonly string[]): void;
-  /** Somebody has deleted it, so its tags are in force. */
-  isGone(id: string): Promise<boolean>;
+  /** Somebody has deleted it, so its tags are in force. @param ask the writer's own: he holds a connection, and there may be no other. */
+  isGone(ask: Ask, id: string): Promise<boolean>;
 }

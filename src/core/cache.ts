@@ -180,7 +180,8 @@ export class Cache implements Reader {
       position,
       get replayNeeded() {
         replicaRead = true;
-        return position.lsn ?? '';
+        // Who has read something old is not stored anyway, and need not wait for a replica again.
+        return lagging ? '' : (position.lsn ?? '');
       },
       readFromThePast: () => {
         lagging = true;

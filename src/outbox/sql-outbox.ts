@@ -13,6 +13,7 @@ import {
   type ServerFacts,
 } from './dialect.js';
 import { parseTags, rowOf, stateOf } from './rows.js';
+import { insideSavepoint } from './savepoint.js';
 import { Told } from './told.js';
 
 /** Longer lists of tags mean everything; MySQL's TEXT ends at 65,535 bytes. */
@@ -21,7 +22,6 @@ const MOST_CHARACTERS = 60_000;
 const MOST_TRIGGERED = 1000;
 /** Rows that one collapse replaces. */
 const MOST_COLLAPSED = 20_000;
-const SAVEPOINT = 'report_cache';
 /** Unreadable rows kept to be looked at. */
 const MOST_SET_ASIDE = 1000;
 
@@ -64,14 +64,8 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   // Writers
 
   /** A row that cannot be written costs the caller nothing: his transaction goes on as if it had not been tried. */
-  async write(ask: Ask, tags: readonly string[]): Promise<string> {
-    if (!(await this.#isGuarded(ask))) return this.#insert(ask, tags, false);
-    try {
-      return await this.#insert(ask, tags, false);
-    } catch (error) {
-      await ask(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
-      throw error;
-    }
+  write(ask: Ask, tags: readonly string[]): Promise<string> {
+    return insideSavepoint(ask, this.parts.dialect.noTransaction, () => this.#insert(ask, tags, false));
   }
 
   intend(ask: Ask, tags: readonly string[]): Promise<string> {
@@ -98,7 +92,7 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   }
 
   async toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean> {
-    if ((await this.#remove(ask, ids, epoch)) === ids.length) return true;
+    if (ids.length > 0 && (await this.#remove(ask, ids, epoch)) === ids.length) return true;
     // Taken out by somebody else: under which name?
     const { rows } = await this.#run(
       `SELECT 1 AS held FROM ${this.#state} WHERE namespace = $1 AND epoch = $2`,
@@ -112,8 +106,9 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     this.#told.add(ids, undefined);
   }
 
-  async isGone(id: string): Promise<boolean> {
-    const { rows } = await this.#run(`SELECT id FROM ${this.#outbox} WHERE ${this.#mine} AND id IN (${idList([id])})`);
+  async isGone(ask: Ask, id: string): Promise<boolean> {
+    const sql = `SELECT id FROM ${this.#outbox} WHERE ${this.#mine} AND id IN (${idList([id])})`;
+    const { rows } = await this.#run(sql, [], ask);
     return rows.length === 0;
   }
 
@@ -191,19 +186,6 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   }
 
   // Statements
-
-  /** A failed statement would make PostgreSQL turn the COMMIT into a rollback, and TypeORM would not tell anybody. */
-  async #isGuarded(ask: Ask): Promise<boolean> {
-    const { noTransaction } = this.parts.dialect;
-    if (noTransaction === undefined) return false;
-    try {
-      await ask(`SAVEPOINT ${SAVEPOINT}`);
-      return true;
-    } catch (error) {
-      if ((error as { code?: unknown }).code === noTransaction) return false;
-      throw error;
-    }
-  }
 
   async #insert(ask: Ask, tags: readonly string[], intent: boolean): Promise<string> {
     const { dialect, namespace, notify } = this.parts;

@@ -1,5 +1,6 @@
 // Sweeps the outbox again and again: at its period, when told that something waits, and again after failures.
 import type { Clock, TimerHandle } from '../contract/clock.js';
+import { InTime, NoAnswer } from './in-time.js';
 import { PruneSamples } from './prune-samples.js';
 import { boundOutbox, sweep, SweepFailure, type Sweep, type SweepParts } from './sweep.js';
 
@@ -38,12 +39,21 @@ const MOST_IN_A_ROW = 100;
 const MOST_LOOKS = 3;
 /** How long entries may outlive their time by clocks that differ, ms. */
 const PRUNE_MARGIN_MS = 60_000;
+/** After the first failure of a sweeper that has never swept; doubled with each, up to its period. */
+const FIRST_RETRY_MS = 25;
 /** A failure that goes on is told again after this. */
 const REMIND_MS = 60_000;
 /** A sweep that hangs is given up after so many lambdas: its connection may be dead without anybody having been told. */
 const PATIENCE_LAMBDAS = 5;
-/** Sweeps given up that may hang at the same time; each may hold a connection. */
-const MOST_HANGING = 2;
+/** After these the database may well be in reach, and nobody drains it. */
+const REDIS_STEPS = ['observe', 'invalidate', 'keepAlive', 'adopt'];
+/** What an outcome says of the standing of this Redis; the others say nothing new. */
+const ADOPTION: Partial<Record<Sweep['outcome'], SweeperState['adoption']>> = {
+  complete: 'adopted',
+  more: 'adopted',
+  adopted: 'adopting',
+  fenced: 'fenced',
+};
 
 /** Sweeps one at a time and never throws: whatever fails is told, and tried again at the period. */
 export class Sweeper {
@@ -51,7 +61,8 @@ export class Sweeper {
   #timer: TimerHandle | undefined;
   #running: Promise<SweepResult> | undefined;
   #next: Promise<SweepResult> | undefined;
-  #hanging = 0;
+  /** A sweep that is given up goes on like one of another process, which can do no harm. */
+  readonly #inTime: InTime;
   #started = false;
   #closed = false;
   #state: Omit<SweeperState, 'watermarkAgeMs'> = {
@@ -66,7 +77,9 @@ export class Sweeper {
   #watermark: { readonly ageMs: number; readonly at: number } | undefined;
   #told: { readonly what: string; readonly at: number } | undefined;
 
-  constructor(private readonly parts: SweeperParts) {}
+  constructor(private readonly parts: SweeperParts) {
+    this.#inTime = new InTime(PATIENCE_LAMBDAS * parts.lambdaMs, parts.clock);
+  }
 
   get state(): SweeperState {
     const { clock } = this.parts;
@@ -111,7 +124,11 @@ export class Sweeper {
   /** A third of lambda, so that two sweeps may fail; shorter by chance, so that processes do not march in step. */
   #pause(): number {
     const { lambdaMs, random = Math.random } = this.parts;
-    return (lambdaMs / 3) * (0.75 + 0.25 * random());
+    const period = (lambdaMs / 3) * (0.75 + 0.25 * random());
+    const { lastSuccess, failures } = this.#state;
+    // Nothing is served before the first sweep, and usually Redis was only not connected yet.
+    const starting = lastSuccess === undefined && failures > 0;
+    return starting ? Math.min(period, FIRST_RETRY_MS * 2 ** (failures - 1)) : period;
   }
 
   async #sweepAll(): Promise<SweepResult> {
@@ -125,17 +142,21 @@ export class Sweeper {
     const { clock, emit } = this.parts;
     const started = clock.monotonic();
     try {
-      const done = await this.#inTime(() => sweep(this.parts));
+      const done = await this.#inTime.run(() => sweep(this.parts));
       this.#note(done, started);
       const { drained: rows, oldestMs } = done;
       if (rows > 0) emit({ kind: 'swept', rows, oldestMs, durationMs: clock.monotonic() - started });
       if (done.outcome === 'complete') await this.#prune(done);
       return done;
     } catch (error) {
-      const failure = error instanceof SweepFailure ? error : new SweepFailure('sweep', error);
+      const failure =
+        error instanceof SweepFailure
+          ? error
+          : new SweepFailure(error instanceof NoAnswer ? 'deadline' : 'sweep', error);
       this.#failed(failure);
-      // Failing of the bound is no news: the database cannot be reached either.
-      if (failure.step !== 'scan') await this.#inTime(() => boundOutbox(this.parts)).catch(() => undefined);
+      // That this fails is no news: the database cannot be reached either.
+      if (REDIS_STEPS.includes(failure.step))
+        await this.#inTime.run(() => boundOutbox(this.parts)).catch(() => undefined);
       return { outcome: 'failed', error: failure };
     }
   }
@@ -147,14 +168,7 @@ export class Sweeper {
     if (outcome === 'fenced' && before.adoption !== 'fenced')
       emit({ kind: 'fenced', generation: seen.generation ?? 0 });
     this.#state = {
-      adoption:
-        outcome === 'fenced'
-          ? 'fenced'
-          : complete || outcome === 'more'
-            ? 'adopted'
-            : outcome === 'adopted'
-              ? 'adopting'
-              : before.adoption,
+      adoption: ADOPTION[outcome] ?? before.adoption,
       lastSuccess: complete ? clock.now() : before.lastSuccess,
       waiting: waiting - drained - poison,
       oldestMs,
@@ -170,9 +184,9 @@ export class Sweeper {
     const { history, maxTtlMs } = this.parts;
     const upTo = this.#samples.note(seen.position, seen.now, maxTtlMs() + PRUNE_MARGIN_MS);
     if (upTo === undefined) return;
-    await this.#inTime(() => history.prune(upTo)).catch((error: unknown) =>
-      this.#failed(new SweepFailure('prune', error)),
-    );
+    await this.#inTime
+      .run(() => history.prune({ epoch: seen.position.epoch, seq: upTo }))
+      .catch((error: unknown) => this.#failed(new SweepFailure('prune', error)));
   }
 
   #failed({ step, message }: SweepFailure): void {
@@ -184,28 +198,6 @@ export class Sweeper {
     if (this.#told?.what === what && now - this.#told.at < REMIND_MS) return;
     this.#told = { what, at: now };
     emit({ kind: 'sweepFailed', step, error: message, failures });
-  }
-
-  /** Work that is given up goes on like that of another process, which can do no harm. */
-  async #inTime<T>(begin: () => Promise<T>): Promise<T> {
-    if (this.#hanging >= MOST_HANGING) throw new SweepFailure('deadline', 'earlier sweeps have had no answer yet');
-    const { clock, lambdaMs } = this.parts;
-    const work = begin();
-    let timer: TimerHandle | undefined;
-    let late = false;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = clock.after(PATIENCE_LAMBDAS * lambdaMs, () => {
-        late = true;
-        this.#hanging += 1;
-        reject(new SweepFailure('deadline', 'no answer'));
-      });
-    });
-    const settled = () => {
-      timer?.cancel();
-      if (late) this.#hanging -= 1;
-    };
-    work.then(settled, settled);
-    return Promise.race([work, deadline]);
   }
 }
 

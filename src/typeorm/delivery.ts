@@ -126,11 +126,15 @@ export class Delivery {
     const committed = {
       ...(mark && { mark }),
       ...(lsn !== undefined && { lsn }),
-      ...(durable && first !== undefined && { isDrained: () => durable.outbox.isGone(first) }),
+      // Under a fence it is not enough: who has drained it does not say how old his epoch is.
+      ...(durable &&
+        ask &&
+        first !== undefined &&
+        !durable.fencedAnswers && { isDrained: () => durable.outbox.isGone(ask, first) }),
     };
     const position = await this.#invalidate(tags, cause, committed);
     await Promise.all(others.map((other) => this.parts.invalidator.unmark(other)));
-    if (position === undefined || durable === undefined || rows.length === 0) return;
+    if (position === undefined || durable === undefined) return;
     if (durable.fencedAnswers && ask) await this.#untilFenced(durable, ask, rows, position);
     else durable.outbox.told(rows, position.epoch);
   }

@@ -5,7 +5,7 @@ import type { Invalidator, TransactionTracker } from '../contract/invalidation.j
 import type { Accounting } from './accounting.js';
 import { Delivery, NOTHING, type Cause, type DeliveryParts, type Prepared } from './delivery.js';
 import { settleCoarsely } from './look-up.js';
-import { hasOpenTransaction, newPending, type Pending } from './pending.js';
+import { hasFailedTransaction, hasOpenTransaction, newPending, type Pending } from './pending.js';
 import type { Schema } from './schema.js';
 import { TagBag } from './tag-bag.js';
 import type { DriverLike, QueryRunnerLike } from './typeorm-like.js';
@@ -71,11 +71,10 @@ export class Ledger {
     pending.loose.merge(bag);
     // All events of one statement arrive in one turn and share one invalidation.
     pending.looseFlush ??= Promise.resolve().then(() => {
-      const { loose, finished } = pending;
+      const { loose } = pending;
       pending.loose = new TagBag();
-      pending.finished = NOTHING;
       pending.looseFlush = undefined;
-      return this.#flush(runner, loose, cause, finished);
+      return this.#flush(runner, loose, cause, this.#takeFinished(pending));
     });
     return pending.looseFlush;
   }
@@ -141,12 +140,15 @@ export class Ledger {
 
   /**
    * COMMIT is about to be sent, and nothing is written between this and that.
+   * @param sameString what statements in front of it, in one string with it, can concern.
    * @throws ERC_MARK
    */
-  async prepareCommit(runner: QueryRunnerLike): Promise<void> {
+  async prepareCommit(runner: QueryRunnerLike, sameString: TagBag): Promise<void> {
     const pending = this.#of(runner);
     const bag = this.#everythingSoFar(pending);
-    if (bag.empty) return;
+    bag.merge(sameString);
+    // Nothing can be written in a failed transaction, nor will anything of it be stored.
+    if (bag.empty || hasFailedTransaction(runner)) return;
     try {
       pending.prepared = await this.#delivery.beforeCommit(runner, bag);
       // What a mark had to look up need not be looked up again.
@@ -183,6 +185,14 @@ export class Ledger {
     pending.finished = { rows: [...rows, ...prepared.rows], marks: [...marks, ...prepared.marks] };
   }
 
+  /** While a statement's after-event is still to come, its row is needed: the next flush takes it. */
+  #takeFinished(pending: Pending): Prepared {
+    if (pending.accounting.unconfirmed) return NOTHING;
+    const { finished } = pending;
+    pending.finished = NOTHING;
+    return finished;
+  }
+
   #isOutermost(runner: QueryRunnerLike, pending: Pending): boolean {
     const depth: unknown = Reflect.get(runner, 'transactionDepth');
     return typeof depth === 'number' ? depth <= 1 : pending.levels.length <= 1;
@@ -206,7 +216,10 @@ export class Ledger {
   #committed(runner: QueryRunnerLike, pending: Pending, cause: Cause): Promise<void> | void {
     const { dirty, refused } = pending;
     const bag = this.#everythingOf(pending);
-    const prepared = this.#end(runner, pending, !refused);
+    const ended = this.#end(runner, pending, !refused);
+    // A transaction in one string was announced as a statement.
+    const announced = this.#takeFinished(pending);
+    const prepared = { rows: [...ended.rows, ...announced.rows], marks: [...ended.marks, ...announced.marks] };
     if (dirty) bag.addEverything();
     else if (refused && !this.parts.sharedRunner) return this.#delivery.withdraw(prepared);
     return this.#flush(runner, bag, cause, prepared);
@@ -270,6 +283,12 @@ export class Ledger {
     const flushed = this.#committed(runner, pending, 'raw');
     pending.rawOpen = chain;
     return flushed;
+  }
+
+  /** The server has refused the COMMIT, and has rolled back. */
+  commitRefused(runner: QueryRunnerLike): void {
+    this.#of(runner).commitTried = false;
+    this.rollbackExecuted(runner, false);
   }
 
   /** A raw COMMIT is about to run on a connection whose transaction was not begun here. */

@@ -59,8 +59,17 @@ export function newPending(): Pending {
  * in a failed one. False where the client cannot tell, and before the runner has a connection.
  */
 export function hasOpenTransaction(runner: QueryRunnerLike): boolean {
+  const status = transactionStatus(runner);
+  return status === 'T' || status === 'E';
+}
+
+/** Whether it stands in a transaction that can only be rolled back, even by COMMIT. */
+export function hasFailedTransaction(runner: QueryRunnerLike): boolean {
+  return transactionStatus(runner) === 'E';
+}
+
+function transactionStatus(runner: QueryRunnerLike): unknown {
   const client: unknown = Reflect.get(runner, 'databaseConnection');
   const status: unknown = isObject(client) ? Reflect.get(client, 'getTransactionStatus') : undefined;
-  const answer: unknown = typeof status === 'function' ? Reflect.apply(status, client, []) : undefined;
-  return answer === 'T' || answer === 'E';
+  return typeof status === 'function' ? Reflect.apply(status, client, []) : undefined;
 }

@@ -24,7 +24,6 @@ import { Schema } from './schema.js';
 import { flavourOf } from './sql-tokens.js';
 import { statementReader } from './statement.js';
 import { CacheSubscriber } from './subscriber.js';
-import { triggersOf, type Triggers } from './triggers/triggers.js';
 import { isPostgresLike, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
 
 export interface TypeormPluginOptions {
@@ -118,16 +117,6 @@ export class TypeormPlugin {
       throw error;
     }
     dataSource.initialize = wrapped;
-  }
-
-  /**
-   * Triggers that tell of every write to the tables of a DataSource, also of those past it.
-   * @throws ERC_DATA_SOURCE, ERC_CASCADE
-   */
-  triggers(dataSource: object, namespace: string): Triggers {
-    if (!isDataSource(dataSource))
-      throw new ReportCacheError('ERC_DATA_SOURCE', 'triggers() was given something else.');
-    return triggersOf(dataSource, this.#rules, namespace, this.options.ownTables ?? [], () => this.options.clock.now());
   }
 
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */

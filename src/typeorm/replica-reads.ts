@@ -10,11 +10,14 @@ import { askAs, type QueryRunnerLike } from './typeorm-like.js';
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 5;
 
-/** `4A/7F` as 16 hex digits, so that texts compare like the positions. */
+/** `4A/7F` as 16 hex digits, small ones as the sweeper writes them, so that texts compare like the positions. */
 export function lsnDigits(lsn: string): string {
   const [high = '', low = ''] = lsn.split('/');
-  return high.padStart(8, '0').toUpperCase() + low.padStart(8, '0').toUpperCase();
+  return high.padStart(8, '0').toLowerCase() + low.padStart(8, '0').toLowerCase();
 }
+
+/** Of insertion: a commit that does not wait for its WAL (synchronous_commit = off) is visible before that is written. */
+const POSITION = 'SELECT pg_current_wal_insert_lsn()::text AS lsn';
 
 const lsnOf = (digits: string): string => `${digits.slice(0, 8)}/${digits.slice(8)}`;
 
@@ -66,7 +69,7 @@ export class ReplicaReads {
 /** WAL position that shows what this connection has committed. */
 export async function walPosition(ask: Ask): Promise<string | undefined> {
   try {
-    const rows = await ask('SELECT pg_current_wal_lsn()::text AS lsn');
+    const rows = await ask(POSITION);
     const first: unknown = Array.isArray(rows) ? rows[0] : undefined;
     const lsn: unknown = isObject(first) ? Reflect.get(first, 'lsn') : undefined;
     return typeof lsn === 'string' ? lsnDigits(lsn) : undefined;

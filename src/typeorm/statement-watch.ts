@@ -38,7 +38,7 @@ export class StatementWatch {
   before(event: QueryEventLike): Answer {
     const { query, queryRunner } = event;
     if (query.startsWith(OWN)) return;
-    if (queryRunner.mode === 'slave') return this.parts.replicas?.beforeRead(queryRunner);
+    if (queryRunner.mode === 'slave' && this.parts.replicas) return this.parts.replicas.beforeRead(queryRunner);
     if (!this.ledger.prepares && !/^\s*(?:start|begin|commit|end)\b/i.test(query)) return;
     const effects = this.parts.read(query);
     for (const effect of effects) {
@@ -50,11 +50,15 @@ export class StatementWatch {
 
   /** What must be in place before a write becomes durable. */
   #prepare({ query, queryRunner }: QueryEventLike, effects: readonly Effect[]): Answer {
-    if (effects.some(({ kind }) => kind === 'commit')) return this.ledger.prepareCommit(queryRunner);
-    if (this.ledger.inTransaction(queryRunner)) return;
+    const commits = effects.some(({ kind }) => kind === 'commit');
+    const inTransaction = this.ledger.inTransaction(queryRunner);
+    if (inTransaction && !commits) return;
     const bag = new TagBag();
     for (const effect of effects) if (effect.kind === 'write' || effect.kind === 'unknown') this.#foresee(effect, bag);
-    if (!bag.empty) return this.ledger.prepareStatement(queryRunner, query, bag);
+    if (commits && (inTransaction || bag.empty)) return this.ledger.prepareCommit(queryRunner, bag);
+    // A transaction that it opens and leaves open prepares its own COMMIT.
+    const leavesOpen = !commits && effects.some(({ kind }) => kind === 'begin');
+    if (!bag.empty && !leavesOpen) return this.ledger.prepareStatement(queryRunner, query, bag);
   }
 
   after(event: AfterQueryEventLike): Answer {
@@ -88,6 +92,8 @@ export class StatementWatch {
   #failed(event: AfterQueryEventLike, effects: readonly Effect[]): Answer {
     const runner = event.queryRunner;
     const [effect] = effects;
+    if (effects.length === 1 && effect?.kind === 'commit' && wasRefused(event.error, this.parts.driver))
+      return this.ledger.commitRefused(runner);
     if (effects.length === 1 && effect?.kind === 'write' && effect.verb !== 'truncate')
       this.ledger.accounting(runner).failed(effect.verb, effect.table.toLowerCase());
     const bag = new TagBag();
@@ -155,10 +161,18 @@ export class StatementWatch {
   }
 }
 
+/**
+ * SQLSTATEs with which a server ends the connection (PostgreSQL's FATAL): shutdown, lost client, time-outs of sessions.
+ * They may come while a commit that has been carried out waits for its replicas.
+ */
+const ENDED = /^(?:08|57P|25P0[34])/;
+
 /** The server itself said no. Any other error, such as a lost connection, leaves open whether it executed the statement. */
 function wasRefused(error: unknown, driver: DriverLike): boolean {
   if (!isObject(error)) return false;
-  return 'severity' in error || 'sqlState' in error || /sqlite|sqljs/.test(driver.options.type);
+  if (/sqlite|sqljs/.test(driver.options.type)) return true;
+  const state: unknown = 'severity' in error ? Reflect.get(error, 'code') : Reflect.get(error, 'sqlState');
+  return typeof state === 'string' && !ENDED.test(state);
 }
 
 function keepsSnapshot(isolation: string | undefined): boolean {

@@ -158,6 +158,13 @@ describe('what it tells', () => {
     });
   });
 
+  it('that a new epoch has no watermark yet', async () => {
+    redis.interfere = (step) => (step === 'keepAlive' ? Promise.reject(new Error('down')) : undefined);
+    await sweeper.start();
+    expect(sweeper.state).toMatchObject({ adoption: 'adopting', watermarkAgeMs: undefined, failures: 1 });
+    await sweeper.close();
+  });
+
   it('that the database follows another Redis: once, until that ends', async () => {
     await sweeper.start();
     events.length = 0;
@@ -186,6 +193,18 @@ describe('how it fails', () => {
     redis.interfere = () => undefined;
     await advance(LAMBDA_MS / 3);
     expect(sweeper.state.failures).toBe(0);
+  });
+
+  it('tries again soon while it has never swept: after 25 ms, doubled up to its period', async () => {
+    redis.interfere = (step) => (step === 'observe' ? Promise.reject(new Error('down')) : undefined);
+    await sweeper.start();
+    for (const pause of [25, 50, 100, 200, 400, 800, LAMBDA_MS / 3, LAMBDA_MS / 3]) {
+      const before = sweeps();
+      await advance(pause - 1);
+      expect(sweeps()).toBe(before);
+      await advance(1);
+      expect(sweeps()).toBe(before + 1);
+    }
   });
 
   it('and reminds of a failure that goes on once a minute', async () => {
@@ -228,6 +247,17 @@ describe('how it fails', () => {
     for (const release of releases) release();
     await settled();
     await advance(LAMBDA_MS);
+    expect(sweeper.state.failures).toBe(0);
+  });
+
+  it('what hangs for ever is taken for lost, and does not stop the sweeper for ever', async () => {
+    await sweeper.start();
+    database.interfere = () => new Promise(() => undefined);
+    for (let round = 0; round < 20; round += 1) await advance(LAMBDA_MS);
+    database.interfere = () => undefined;
+    await advance(LAMBDA_MS);
+    expect(sweeper.state.failures).toBeGreaterThan(0);
+    for (let round = 0; round < 100; round += 1) await advance(LAMBDA_MS);
     expect(sweeper.state.failures).toBe(0);
   });
 });

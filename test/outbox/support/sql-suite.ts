@@ -44,8 +44,8 @@ export function sqlOutboxSuite(openDatabase: () => Promise<Database>): void {
         { id: kept, tags: ['student:2', 'table:grade'], intent: false, ageMs: expect.any(Number) },
       ]);
       expect(count).toBe(1);
-      expect(await outbox.isGone(lost)).toBe(true);
-      expect(await outbox.isGone(kept)).toBe(false);
+      expect(await outbox.isGone(database.ask, lost)).toBe(true);
+      expect(await outbox.isGone(database.ask, kept)).toBe(false);
     });
 
     it('that cannot be written leave the transaction as it was', async () => {

@@ -13,7 +13,9 @@ import { MARKS } from './marks.js';
 export const BUMP = `${ALLOW_OOM}${GUARD}${MARKS}
 if ARGV[5] ~= '' then unmark(ARGV[5]) end
 seq = redis.call('HINCRBY', t, '!seq', 1)
-if ARGV[6] > lsn then
+-- An unknown position is known again only when a sweep says so: a writer may have read his before the unknown commit.
+-- Where nobody sweeps, he is believed all the same, or no replica ever would be.
+if ARGV[6] > lsn and (lsn ~= '' or not live) then
   lsn = ARGV[6]
   redis.call('HSET', t, '!lsn', lsn)
 elseif ARGV[6] == '' and lsn ~= '' then

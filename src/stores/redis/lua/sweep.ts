@@ -52,10 +52,13 @@ return reply
 /**
  * PRUNE forgets tags whose last invalidation is as old as any entry can be, one page at a time. ARGV[4] cursor, ARGV[5]
  * sequence number: it becomes the floor, so that an entry that old is invalid without its tags being known. A number
- * above the present one is that of a history that was lost meanwhile: as floor it would keep out everything for long.
- * Returns head + {next cursor}.
+ * above the present one, or of another epoch (ARGV[6]), is that of a history that was lost meanwhile: as floor it would
+ * keep out everything for long. Returns head + {next cursor}; '0' is the last page.
  */
 export const PRUNE = `${ALLOW_OOM}${GUARD}
+local reply = head()
+reply[6] = '0'
+if ep ~= ARGV[6] then return reply end
 local upTo = math.min(tonumber(ARGV[5]), seq)
 if upTo > floor then
   floor = upTo
@@ -68,7 +71,6 @@ for i = 1, #page[2], 2 do
 end
 -- A small table comes as one page, whatever the count asked for.
 for from = 1, #old, 500 do redis.call('HDEL', t, unpack(old, from, math.min(from + 499, #old))) end
-local reply = head()
 reply[6] = page[1]
 return reply
 `;
