@@ -18,6 +18,14 @@ export const FAULTS = {
     };
   },
 
+  'lose one push'(world) {
+    const { pushes } = world.someProcess().link;
+    const messages = pushes.waiting.filter(({ label }) => /^\S+ \d+ /.test(String(label)));
+    if (messages.length === 0) return false;
+    const lost = world.random.pick(messages);
+    pushes.waiting = pushes.waiting.filter((one) => one !== lost);
+  },
+
   'shuffle pushes'(world) {
     const { link } = world.someProcess();
     link.pushes.shuffle = 2;

@@ -41,6 +41,7 @@ const TIMES = {
 /** Messages late, lost, twice; processes that die or pause; Redis that forgets. None of them needs the database's help. */
 const ANYWHERE = [
   'lose pushes',
+  'lose one push',
   'shuffle pushes',
   'drop subscriber',
   'break connection',
@@ -70,6 +71,7 @@ const ONLY_DURABLE = [
 /** Where a mark can lose its protection, a window is documented. */
 const WITH_MARKS = [
   'lose pushes',
+  'lose one push',
   'shuffle pushes',
   'drop subscriber',
   'evict an entry',

@@ -61,6 +61,7 @@ export class World {
     // A few at a time: with all of them at once nothing would ever be stored.
     this.faults = settings.faults.filter(() => settings.focused || random.chance(0.3));
     this.endChance = random.pick([0.005, 0.03]);
+    this.thinkMs = random.pick(settings.durable ? [0, 50, 200] : [0, 0, 50]);
     this.leapChance = random.pick(settings.focused ? [0, 0.003, 0.03] : [0, 0, 0.003, 0.01]);
     this.master = this.addServer();
     if (random.chance(0.9)) for (const sha of NAMES.keys()) this.master.loaded.add(sha);
@@ -219,10 +220,12 @@ export class World {
         over();
       });
     };
-    // A request comes even to a process that cannot reach the database: its lane is of the process, and asks later.
-    this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, new AsyncResource('Request'));
+    const request = new AsyncResource('Request');
+    const come = () => this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, request);
+    const thinks = this.thinkMs > 0 ? this.random.below(this.thinkMs) : 0;
+    if (thinks > 0) this.scheduler.after(process, thinks, come, `${actor.name} has thought`);
+    else come();
   }
-
   /** @param {import('./workload.mjs').Place} place */
   #read(place) {
     const { random, settings } = this;

@@ -44,7 +44,7 @@ class MemoryWithoutWatermark extends GuardedStore {
 /** @type {readonly Broken[]} */
 export const BROKEN_MEMORIES = [
   { name: 'memory that only listens', level: 'strict', parts: { TieredStore: NeverAsks }, only: ['lose pushes'] },
-  { name: 'gap in the numbers ignored', level: 'strict', parts: { TagTable: GapIgnored }, only: ['lose pushes'] },
+  { name: 'gap in the numbers ignored', level: 'strict', parts: { TagTable: GapIgnored }, only: ['lose one push'] },
   { name: 'lease without wall clock', level: 'lease', parts: { TieredStore: OneClock }, only: ['pause a process'] },
   {
     name: 'memory without watermark',

@@ -109,7 +109,7 @@ export class SimProcess {
     const database = new (variant.outboxDatabase ?? SimOutboxDatabase)(this, lane);
     const history = this.redis.history.through(this.store);
     this.sweeper = new Sweeper({
-      history: variant.history?.(history) ?? history,
+      history: variant.history?.(history, this) ?? history,
       database,
       emit: (event) => this.world.heard(this, event),
       lambdaMs: this.settings.lambdaMs,

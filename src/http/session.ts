@@ -1,7 +1,7 @@
 // Reading one's own writes under a lease: the browser carries the position of its last write to whichever process it asks next.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Position } from '../contract/entry.js';
-import { methodOf } from './intercept.js';
+import { interceptHead, methodOf, type Edits } from './intercept.js';
 
 export interface SessionOptions {
   /** How long memory may serve without asking, ms: after that no process needs to be told. */
@@ -45,22 +45,31 @@ export class Sessions {
     const told = parse(typeof given === 'string' ? given : cookieOf(req.headers.cookie));
     if (told) this.#told.set(req, told);
     let written: Position | undefined;
-    const writeHead = methodOf(res, 'writeHead');
-    res.writeHead = (...args: unknown[]) => {
-      if (written !== undefined && !res.headersSent) this.#tell(res, written, req.secure === true);
-      writeHead(...args);
-      return res;
-    };
+    const untouched = methodOf(res, 'writeHead');
+    interceptHead(
+      res,
+      (edits) => {
+        if (written !== undefined) this.#tell(res, edits, written, req.secure === true);
+        return res.statusCode;
+      },
+      () => undefined,
+    );
+    const telling = methodOf(res, 'writeHead');
+    res.writeHead = (...args: unknown[]) =>
+      (written === undefined ? untouched(...args) : telling(...args)) as ServerResponse;
     this.options.follow((position) => {
-      written = position;
+      // Writes that run side by side may be told of in any order.
+      if (written?.epoch !== position.epoch || written.seq < position.seq) written = position;
     }, next);
   }
 
-  #tell(res: ServerResponse, { seq, epoch }: Position, secure: boolean): void {
+  #tell(res: ServerResponse, edits: Edits, { seq, epoch }: Position, secure: boolean): void {
     const token = `${seq}.${epoch}`;
     const seconds = Math.ceil(this.options.leaseMs / 1000) + 1;
     const cookie = `${COOKIE}=${token}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-    res.appendHeader('Set-Cookie', cookie);
-    res.setHeader(POSITION_HEADER, token);
+    // Beside the cookies of the application, also of those that writeHead() was given.
+    const others = res.getHeader('Set-Cookie') ?? [];
+    edits.set('Set-Cookie', [...[others].flat().map(String), cookie]);
+    edits.set(POSITION_HEADER, token);
   }
 }

@@ -39,6 +39,8 @@ const MOST_IN_A_ROW = 100;
 const MOST_LOOKS = 3;
 /** How long entries may outlive their time by clocks that differ, ms. */
 const PRUNE_MARGIN_MS = 60_000;
+/** After the first failure of a sweeper that has never swept; doubled with each, up to its period. */
+const FIRST_RETRY_MS = 25;
 /** A failure that goes on is told again after this. */
 const REMIND_MS = 60_000;
 /** A sweep that hangs is given up after so many lambdas: its connection may be dead without anybody having been told. */
@@ -122,7 +124,11 @@ export class Sweeper {
   /** A third of lambda, so that two sweeps may fail; shorter by chance, so that processes do not march in step. */
   #pause(): number {
     const { lambdaMs, random = Math.random } = this.parts;
-    return (lambdaMs / 3) * (0.75 + 0.25 * random());
+    const period = (lambdaMs / 3) * (0.75 + 0.25 * random());
+    const { lastSuccess, failures } = this.#state;
+    // Nothing is served before the first sweep, and usually Redis was only not connected yet.
+    const starting = lastSuccess === undefined && failures > 0;
+    return starting ? Math.min(period, FIRST_RETRY_MS * 2 ** (failures - 1)) : period;
   }
 
   async #sweepAll(): Promise<SweepResult> {
@@ -179,7 +185,7 @@ export class Sweeper {
     const upTo = this.#samples.note(seen.position, seen.now, maxTtlMs() + PRUNE_MARGIN_MS);
     if (upTo === undefined) return;
     await this.#inTime
-      .run(() => history.prune(upTo))
+      .run(() => history.prune({ epoch: seen.position.epoch, seq: upTo }))
       .catch((error: unknown) => this.#failed(new SweepFailure('prune', error)));
   }
 

@@ -195,6 +195,18 @@ describe('how it fails', () => {
     expect(sweeper.state.failures).toBe(0);
   });
 
+  it('tries again soon while it has never swept: after 25 ms, doubled up to its period', async () => {
+    redis.interfere = (step) => (step === 'observe' ? Promise.reject(new Error('down')) : undefined);
+    await sweeper.start();
+    for (const pause of [25, 50, 100, 200, 400, 800, LAMBDA_MS / 3, LAMBDA_MS / 3]) {
+      const before = sweeps();
+      await advance(pause - 1);
+      expect(sweeps()).toBe(before);
+      await advance(1);
+      expect(sweeps()).toBe(before + 1);
+    }
+  });
+
   it('and reminds of a failure that goes on once a minute', async () => {
     await sweeper.start();
     events.length = 0;

@@ -43,9 +43,10 @@ const tag = fc.constantFrom('a:1', 'a:2', 'b:1', '*');
 const tags = fc.array(tag, { minLength: 1, maxLength: 3 }).map((all) => [...new Set(all)]);
 const named = fc.array(fc.constantFrom('a:1', 'a:2', 'b:1'), { maxLength: 3 }).map((all) => [...new Set(all)]);
 const key = fc.constantFrom('k1', 'k2');
-const epoch = fc.constantFrom('e1', 'e2', 'e3');
+/** The first is the one that most sequences begin with. */
+const epoch = fc.constantFrom('e1', 'e1', 'e1', 'e2', 'e3');
 const seq = fc.nat(12);
-const lsn = fc.constantFrom('', '00000000000000a1', '00000000000000b2');
+const lsn = fc.constantFrom('', '00000000000000a1', '00000000000000b2', '00000000000000c3');
 const id = fc.constantFrom('m1', 'm2');
 /** Over at once, or never: the clock of a real Redis cannot be held. */
 const ttl = fc.constantFrom(0, LATER);
@@ -110,7 +111,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: script('live', fc.tuple(epoch, fc.constantFrom(5, 6, LATER), fc.constant(300), seq, lsn), none),
   },
   { weight: 1, arbitrary: script('adopt', fc.tuple(epoch, epoch, fc.constantFrom('', '3')), none) },
-  { weight: 1, arbitrary: script('prune', fc.tuple(fc.constant('0'), seq), none) },
+  { weight: 1, arbitrary: script('prune', fc.tuple(fc.constant('0'), seq, epoch), none) },
   { weight: 1, arbitrary: fc.constantFrom<Step>({ lose: 't' }, { lose: 'x' }, { lose: 'e' }, { owner: 'another' }) },
 );
 

@@ -68,7 +68,7 @@ async function everything(redis: PrivateRedis, user: string) {
   await store.invalidate(['*']);
   const { position, now } = await store.history.observe();
   await store.history.keepAlive(position, now, 1000);
-  await store.history.prune(position.seq);
+  await store.history.prune(position);
   await store.history.adopt(position.epoch, 'next', 2);
   store.acknowledge('somebody', 'e', 1);
   await client.ping();

@@ -79,7 +79,14 @@ export class GatedRedis implements RedisLike {
     return this.client.pipeline() as unknown as ReturnType<RedisLike['pipeline']>;
   }
 
+  /** What others push is not heard any more. */
+  deaf = false;
+
   duplicate(): unknown {
-    return this.client.duplicate();
+    const own = this.client.duplicate();
+    const on = own.on.bind(own) as (event: string, listener: (...args: unknown[]) => void) => unknown;
+    const heard = (event: string, listener: (...args: unknown[]) => void): unknown =>
+      on(event, event === 'message' ? (...args) => (this.deaf ? undefined : listener(...args)) : listener);
+    return Object.assign(own, { on: heard });
   }
 }

@@ -1,6 +1,7 @@
 // One database with the outbox in it, and as many processes as a test wants, each with its own caches and connections.
 import 'reflect-metadata';
 import { once } from 'node:events';
+import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Column, DataSource, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import type { DataSourceOptions } from 'typeorm';
@@ -11,6 +12,9 @@ import { outboxMigrations } from '../../../../src/outbox/migrations.js';
 import { ownNamespace, redisUrl } from '../../../support/isolation.js';
 import { newDatabase } from '../../support/school.js';
 import { GatedRedis } from './gated-redis.js';
+
+// Outages are lived through with all their time limits, on machines that may be busy.
+jest.setTimeout(30_000);
 
 @Entity('student')
 export class Student {
