@@ -24,6 +24,7 @@ export const CONCURRENCY = [1, 16, 64];
  * @property {Partial<import('express-report-cache').ReportCacheOptions>} [cache]
  * @property {import('express-report-cache').ConnectOptions} [connect]
  * @property {boolean} [holder]
+ * @property {boolean} [triggers] the tables have triggers, which write the rows of the outbox
  * @property {number} [aim]
  */
 
@@ -49,4 +50,5 @@ export const ARMS = [
     connect: { durable: true, fencedAnswers: true },
     aim: 3.66,
   },
+  { name: 'triggers', title: 'outbox, written by triggers', cache: {}, connect: { durable: true }, triggers: true },
 ];

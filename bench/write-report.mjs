@@ -102,6 +102,8 @@ ${table(RATE_HEAD, rateRowsOf(rates))}
 - *Marked before it*: one more script, awaited before the COMMIT is sent.
 - *Another process holds a lease*: the script names it, and the writer waits until it has acknowledged.
 - *Outbox*: one INSERT in the same transaction; the rows are deleted in the background, many at once.
+- *Written by triggers*: the INSERT is a trigger's, so that writes past the ORM are told too; the writer asks after the
+  commit what the triggers have written for him.
 - *Fenced answers*: the row is deleted before the answer, which proves that the database takes this Redis for the true one.
 
 ${table(['', ''], machine)}

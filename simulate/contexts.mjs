@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 /** @type {Set<hooks.AsyncLocalStorage<unknown>>} */
 const used = new Set();
 
+/** @extends {hooks.AsyncLocalStorage<unknown>} */
 class ForOneRun extends hooks.AsyncLocalStorage {
   constructor() {
     super();
@@ -13,7 +14,7 @@ class ForOneRun extends hooks.AsyncLocalStorage {
 }
 
 /** Before the library is loaded: what it imports is then the same class, with a register. */
-hooks.AsyncLocalStorage = ForOneRun;
+hooks.AsyncLocalStorage = /** @type {typeof hooks.AsyncLocalStorage} */ (/** @type {unknown} */ (ForOneRun));
 syncBuiltinESMExports();
 
 export function giveUpContexts() {

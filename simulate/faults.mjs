@@ -18,6 +18,14 @@ export const FAULTS = {
     };
   },
 
+  'lose one push'(world) {
+    const { pushes } = world.someProcess().link;
+    const messages = pushes.waiting.filter(({ label }) => /^\S+ \d+ /.test(String(label)));
+    if (messages.length === 0) return false;
+    const lost = world.random.pick(messages);
+    pushes.waiting = pushes.waiting.filter((one) => one !== lost);
+  },
+
   'shuffle pushes'(world) {
     const { link } = world.someProcess();
     link.pushes.shuffle = 2;
@@ -84,6 +92,10 @@ export const FAULTS = {
     master.hdel('{ns}:t', world.random.pick(tags));
   },
 
+  'evict the marks'(world) {
+    world.master.unlink(...world.master.keys.filter((key) => key.endsWith(':x')));
+  },
+
   'evict an entry'(world) {
     const entries = world.master.keys.filter((key) => key.includes(':e:'));
     if (entries.length === 0) return false;
@@ -94,7 +106,8 @@ export const FAULTS = {
     const process = world.someProcess();
     if (process.paused) return false;
     const since = world.scheduler.now;
-    const machine = world.random.chance(0.5);
+    // Not where wall clocks are set: with both clocks wrong at once nothing could be told.
+    const machine = world.random.chance(0.5) && !world.faults.includes('step the clock of a process');
     process.paused = true;
     return () => {
       world.someTimePasses();

@@ -1,8 +1,7 @@
 // What may happen next, and the seeded choice among it: the only source of order in the simulation.
-import { AsyncResource } from 'node:async_hooks';
-
 /** @typedef {import('./random.mjs').Random} Random */
-/** @typedef {{ readonly label: string | (() => string), readonly run: () => void, readonly context: AsyncResource | undefined }} Happening */
+/** @typedef {{ readonly label: string | (() => string), readonly run: () => void, readonly context: Context | undefined }} Happening */
+/** @typedef {{ runInAsyncScope(run: () => void): unknown }} Context an AsyncResource */
 /** Whose things these are: what is paused does nothing, what is dead never will. @typedef {{ paused: boolean, dead: boolean }} Owner */
 
 /** Speeds of lanes: some are slow beyond all reason, which uniform choices would hardly ever make them. */
@@ -69,7 +68,7 @@ export class Scheduler {
     return lane;
   }
 
-  /** @param {Lane} lane @param {string | (() => string)} label made only if somebody reads it @param {() => void} run @param {AsyncResource} [context] */
+  /** @param {Lane} lane @param {string | (() => string)} label made only if somebody reads it @param {() => void} run @param {Context} [context] */
   add(lane, label, run, context) {
     if (lane.owner?.dead !== true) lane.waiting.push({ label, run, context });
   }

@@ -7,6 +7,7 @@
  * @property {boolean} durable
  * @property {boolean} inversions whether I2 and I3 are promised
  * @property {readonly string[]} faults names in faults.mjs
+ * @property {boolean} refusesInfo Redis does not tell its replication id
  * @property {boolean} [focused] all of the faults in every run
  * @property {number} longest most requests of one reader
  * @property {number} leaseMs
@@ -40,6 +41,7 @@ const TIMES = {
 /** Messages late, lost, twice; processes that die or pause; Redis that forgets. None of them needs the database's help. */
 const ANYWHERE = [
   'lose pushes',
+  'lose one push',
   'shuffle pushes',
   'drop subscriber',
   'break connection',
@@ -54,6 +56,7 @@ const ANYWHERE = [
   'crash a process',
   'roll back',
   'lose the commit reply',
+  'step the clock of a process',
 ];
 
 const ONLY_DURABLE = [
@@ -68,6 +71,7 @@ const ONLY_DURABLE = [
 /** Where a mark can lose its protection, a window is documented. */
 const WITH_MARKS = [
   'lose pushes',
+  'lose one push',
   'shuffle pushes',
   'drop subscriber',
   'evict an entry',
@@ -83,13 +87,15 @@ const level = (own) => ({
   mark: false,
   durable: false,
   inversions: false,
-  faults: own.durable ? [...ANYWHERE, ...ONLY_DURABLE] : ANYWHERE,
+  faults: [...ANYWHERE, ...(own.durable ? ONLY_DURABLE : []), ...(own.mark ? ['evict the marks'] : [])],
+  refusesInfo: false,
   ...own,
 });
 
 /** @type {Readonly<Record<string, Settings>>} */
 export const LEVELS = {
   strict: level({}),
+  'strict, INFO refused': level({ refusesInfo: true }),
   lease: level({ consistency: ['lease', 'strict'] }),
   barrier: level({ consistency: ['barrier', 'strict'] }),
   'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),

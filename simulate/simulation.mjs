@@ -4,7 +4,7 @@ import { giveUpContexts } from './contexts.mjs';
 import { FAULTS } from './faults.mjs';
 import { Oracle } from './oracle.mjs';
 import { createRandom } from './random.mjs';
-import { NAMES } from './redis/script.mjs';
+import { NAMES } from './redis/commands.mjs';
 import { RedisServer } from './redis/server.mjs';
 import { Scheduler, settled } from './scheduler.mjs';
 import { decode, Reading, REPORTS, ROWS, Writing } from './workload.mjs';
@@ -28,6 +28,8 @@ export class World {
   marks = new Map();
   /** Which sweeper works on which outbox row. @type {Map<string, SimProcess>} */
   locks = new Map();
+  /** Up to which id of the outbox somebody has swept. */
+  lastSwept = 0;
   /** What a snapshot on disk, or a replica, holds. @type {ReturnType<RedisServer['copy']> | undefined} */
   saved = undefined;
   /** What a client may bring back with his next request. @type {{ position: import('../src/contract/entry.js').Position, versions: Versions } | undefined} */
@@ -59,10 +61,12 @@ export class World {
     // A few at a time: with all of them at once nothing would ever be stored.
     this.faults = settings.faults.filter(() => settings.focused || random.chance(0.3));
     this.endChance = random.pick([0.005, 0.03]);
+    this.thinkMs = random.pick(settings.durable ? [0, 50, 200] : [0, 0, 50]);
     this.leapChance = random.pick(settings.focused ? [0, 0.003, 0.03] : [0, 0, 0.003, 0.01]);
     this.master = this.addServer();
     if (random.chance(0.9)) for (const sha of NAMES.keys()) this.master.loaded.add(sha);
     if (this.settings.durable && random.chance(0.95)) this.#adopted();
+    this.save();
     const processes = random.between(settings.focused ? 1 : 2, 3);
     for (let at = 0; at < processes; at += 1) this.startProcess();
     const readers = random.between(2, 4);
@@ -79,6 +83,7 @@ export class World {
   addServer() {
     this.#servers += 1;
     const server = new RedisServer(`Redis ${this.#servers}`, () => this.scheduler.now);
+    server.refusesInfo = this.settings.refusesInfo;
     return server;
   }
 
@@ -215,10 +220,12 @@ export class World {
         over();
       });
     };
-    // A request comes even to a process that cannot reach the database: its lane is of the process, and asks later.
-    this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, new AsyncResource('Request'));
+    const request = new AsyncResource('Request');
+    const come = () => this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, request);
+    const thinks = this.thinkMs > 0 ? this.random.below(this.thinkMs) : 0;
+    if (thinks > 0) this.scheduler.after(process, thinks, come, `${actor.name} has thought`);
+    else come();
   }
-
   /** @param {import('./workload.mjs').Place} place */
   #read(place) {
     const { random, settings } = this;
@@ -254,6 +261,8 @@ export class World {
     const { random, scheduler } = this;
     await settled();
     while (this.#done < this.#actors.length && scheduler.steps < MOST_STEPS && !this.oracle.violation) {
+      // What a broken variant is about, soon enough to see what comes of it.
+      if (this.settings.focused && scheduler.steps === 20 && random.chance(0.5)) this.#fault();
       if (this.faultChance > 0 && random.chance(this.faultChance)) this.#fault();
       if (this.#ends.length > 0 && random.chance(this.endChance)) this.#endFault();
       if (this.leapChance > 0 && random.chance(this.leapChance)) this.someTimePasses();

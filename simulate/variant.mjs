@@ -13,9 +13,10 @@ import { LEVELS } from './settings.mjs';
  * @property {typeof import('./workload.mjs').Reading} [reading]
  * @property {typeof import('./workload.mjs').Writing} [writing]
  * @property {typeof import('./world/outbox.mjs').SimOutboxDatabase} [outboxDatabase]
- * @property {(history: import('../src/contract/history.js').History) => import('../src/contract/history.js').History} [history] as the sweeper sees it
+ * @property {WatchedHistory} [history] as the sweeper sees it
  */
 
+/** @typedef {(history: import('../src/contract/history.js').History, process: import('./world/process.mjs').SimProcess) => import('../src/contract/history.js').History} WatchedHistory */
 /** @typedef {Variant & { readonly name: string, readonly level: string, readonly only: readonly string[] }} Broken only: the faults that matter here, so that it is caught soon */
 
 /** @type {readonly Broken[]} */

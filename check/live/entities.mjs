@@ -62,7 +62,7 @@ export const dataSourceOptions = (url, schema, name, pool) => ({
   applicationName: name,
   entities: [Class, Student, Grade],
   // What raw SQL names without a schema is found there too.
-  extra: { max: pool, options: `-c search_path=${schema}`, connectionTimeoutMillis: 5_000, query_timeout: 15_000 },
+  extra: { max: pool, options: `-c search_path=${schema}`, connectionTimeoutMillis: 60_000, query_timeout: 60_000 },
   logging: false,
 });
 

@@ -21,6 +21,7 @@ import { KINDS } from './world.mjs';
  * @property {string} name
  * @property {'library' | 'control'} what controls must be caught
  * @property {boolean} durable outbox, sweeper and watermark; triggers for writes past the application
+ * @property {'strict' | 'lease' | 'barrier'} consistency
  * @property {boolean} mark
  * @property {boolean} fencedAnswers
  * @property {boolean} [fetched] from the registry, when it is needed
@@ -99,7 +100,17 @@ function ofLibrary(name, consistency, { mark = false, durable = true, fencedAnsw
 
 /** @param {string} name @param {Level['open']} open @param {boolean} [fetched] @returns {Level} */
 function control(name, open, fetched = false) {
-  return { name, what: 'control', durable: false, mark: false, fencedAnswers: false, leaseMs: 0, fetched, open };
+  return {
+    name,
+    what: 'control',
+    consistency: 'strict',
+    durable: false,
+    mark: false,
+    fencedAnswers: false,
+    leaseMs: 0,
+    fetched,
+    open,
+  };
 }
 
 /** @type {readonly Level[]} */

@@ -95,7 +95,10 @@ export async function startProxy(port) {
 
   return {
     port: address.port,
-    links,
+    /** Pieces that have not gone on yet. */
+    get waiting() {
+      return [...links].reduce((sum, { lines }) => sum + lines.toServer.length + lines.toClient.length, 0);
+    },
     /** New connections lead there. @param {number} to */
     lead(to) {
       target = to;

@@ -22,6 +22,12 @@ const boundText = (bound) => (bound === Infinity ? 'none' : bound === 0 ? '0' : 
 /** @param {Figures} figures */
 const resultOf = (figures) => failuresOf(levelNamed(figures.level), faultNamed(figures.fault), figures);
 
+/** @param {Figures} figures */
+function wordFor(figures) {
+  if (resultOf(figures).length > 0) return 'FAILED';
+  return levelNamed(figures.level).what === 'control' ? 'caught' : 'ok';
+}
+
 /** @type {readonly (readonly [head: string, value: (one: Figures) => string | number])[]} */
 const COLUMNS = [
   ['fault', (one) => one.fault],
@@ -45,7 +51,7 @@ const COLUMNS = [
     'write ms p50/p99/max',
     (one) => `${milliseconds(one.writeMs.p50)} / ${milliseconds(one.writeMs.p99)} / ${milliseconds(one.writeMs.max)}`,
   ],
-  ['result', (one) => (resultOf(one).length === 0 ? 'ok' : 'FAILED')],
+  ['result', (one) => wordFor(one)],
 ];
 
 /** @param {Figures} one */
@@ -54,8 +60,7 @@ export function lineOf(one) {
   const stale = `stale ${ages(answered)}, found ${ages(found)}, foreign ${ages(foreign)}`;
   const inversions = `inversions ${one.inversions.answered}+${one.inversions.others}`;
   const rate = `${one.reads} reads (${Math.round(one.reads / one.seconds)}/s), ${one.acked} writes`;
-  const result = resultOf(one).length === 0 ? 'ok' : 'FAILED';
-  return `${one.level} ${one.fault} x${one.injected}: ${rate}, ${stale}, ${inversions}, longest write ${milliseconds(one.writeMs.max)} ms: ${result}`;
+  return `${one.level} ${one.fault} x${one.injected}: ${rate}, ${stale}, ${inversions}, longest write ${milliseconds(one.writeMs.max)} ms: ${wordFor(one)}`;
 }
 
 /** @param {readonly string[]} cells */
@@ -66,7 +71,7 @@ export function markdownOf(results, servers) {
   const lines = [
     '# What the live check found',
     '',
-    `Written by \`npm run check:fresh -- --faults\` on ${new Date().toISOString().slice(0, 10)}, commit ${commit()}.`,
+    `Written by \`npm run check:fresh -- --faults --results\` on ${new Date().toISOString().slice(0, 10)}, commit ${commit()}.`,
     `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.versions.node}, Redis ${servers.redis}, PostgreSQL ${servers.postgres};`,
     `4 processes, Redis, PostgreSQL and the checker share them. Lease ${LEASE_MS} ms, LAMBDA ${LAMBDA_MS} ms.`,
     '',

@@ -16,6 +16,9 @@ const PROCESSES = 4;
 /** Before the first fault and after the last: everything is warm. */
 const WARM_MS = 700;
 const PROGRESS_MS = 5_000;
+/** A run that has shown nothing yet gets so many times its time: the machine is busy. */
+const PATIENCE = 4;
+const FEWEST_READS = 3_000;
 
 /**
  * What a fault has to work with.
@@ -96,7 +99,11 @@ export async function runOne({
   const started = performance.now();
   let begun = started;
   let done = false;
-  const over = () => done || signal.aborted || tally.reads >= reads || performance.now() - begun > seconds * 1000;
+  const over = () => {
+    const patience = tally.reads < FEWEST_READS || tally.ways[0] === 0 ? PATIENCE : 1;
+    const late = performance.now() - begun > seconds * patience * 1000;
+    return done || signal.aborted || tally.reads >= reads || late;
+  };
   const parts = { slots, oracle, tally, random, over };
   const readers = createReaders(parts);
   const foreign = triggers ? createForeign(database) : undefined;

@@ -1,5 +1,5 @@
 // What the figures of a run must be, and in which way they are not.
-import { LAMBDA_MS } from './levels.mjs';
+import { LAMBDA_MS, LEASE_MS } from './levels.mjs';
 
 /** @typedef {ReturnType<typeof import('./figures.mjs').figuresOf>} Figures */
 /** @typedef {import('./levels.mjs').Level} Level */
@@ -15,8 +15,10 @@ const FEWEST_READS = 1_000;
  */
 export function boundsOf(level, fault) {
   const { answered = 0 } = fault.bound(level);
-  const unannounced = level.durable ? LAMBDA_MS + level.leaseMs : Infinity;
-  return { answered: Math.max(answered, level.leaseMs), found: unannounced, foreign: unannounced };
+  // What memory has proved in time it may still serve for a lease.
+  const lease = level.consistency === 'strict' ? 0 : LEASE_MS;
+  const unannounced = level.durable ? LAMBDA_MS + lease : Infinity;
+  return { answered: answered > 0 ? answered + lease : level.leaseMs, found: unannounced, foreign: unannounced };
 }
 
 /**
@@ -25,7 +27,7 @@ export function boundsOf(level, fault) {
  */
 export function failuresOf(level, fault, figures) {
   const failures = [];
-  const { crash = false, errors = false } = fault.bound(level);
+  const { inversions = false, errors = false } = fault.bound(level);
   if (figures.reads < FEWEST_READS) failures.push(`only ${figures.reads} reads, which proves nothing`);
   if (fault.inject !== undefined && figures.injected === 0) failures.push('the fault never happened');
   if (figures.impossible > 0) failures.push(`${figures.impossible} answers that nobody gave, or to somebody else`);
@@ -44,7 +46,7 @@ export function failuresOf(level, fault, figures) {
         `stale for ${oldestWhenSent.toFixed(1)} ms when asked for (${origin}), where ${bound} ms are allowed`,
       );
   }
-  if (level.mark && !crash && figures.inversions.answered > 0)
+  if (level.mark && !inversions && figures.inversions.answered > 0)
     failures.push(`${figures.inversions.answered} inversions in spite of marks`);
   return failures;
 }

@@ -17,7 +17,7 @@ class NeverAsks extends TieredStore {
 }
 
 class GapIgnored extends TagTable {
-  /** @override @type {TagTable['apply']} */
+  /** @override @type {InstanceType<typeof TagTable>['apply']} */
   apply(epoch, seq, tags) {
     while (epoch === this.position.epoch && this.position.seq + 1 < seq) super.apply(epoch, this.position.seq + 1, []);
     return super.apply(epoch, seq, tags);
@@ -34,7 +34,7 @@ class OneClock extends TieredStore {
 
 /** Redis refuses without a watermark; what memory asks is not looked at. */
 class MemoryWithoutWatermark extends GuardedStore {
-  /** @override @type {GuardedStore['position']} */
+  /** @override @type {InstanceType<typeof GuardedStore>['position']} */
   async position(leaseMs) {
     const { epoch, seq } = await super.position(leaseMs);
     return { epoch, seq };
@@ -44,7 +44,7 @@ class MemoryWithoutWatermark extends GuardedStore {
 /** @type {readonly Broken[]} */
 export const BROKEN_MEMORIES = [
   { name: 'memory that only listens', level: 'strict', parts: { TieredStore: NeverAsks }, only: ['lose pushes'] },
-  { name: 'gap in the numbers ignored', level: 'strict', parts: { TagTable: GapIgnored }, only: ['lose pushes'] },
+  { name: 'gap in the numbers ignored', level: 'strict', parts: { TagTable: GapIgnored }, only: ['lose one push'] },
   { name: 'lease without wall clock', level: 'lease', parts: { TieredStore: OneClock }, only: ['pause a process'] },
   {
     name: 'memory without watermark',

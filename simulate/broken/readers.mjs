@@ -10,7 +10,7 @@ class ReleaseWhenLoaded extends Cache {
   /** @type {Map<string, Promise<Entry | undefined>>} */
   #loading = new Map();
 
-  /** @override @type {Cache['read']} */
+  /** @override @param {import('../../src/contract/reading.js').ReadRequest} request @returns {Promise<import('../../src/contract/reading.js').Turn>} */
   async read(request) {
     const loaded = await this.#loading.get(request.key);
     if (loaded !== undefined) return { next: 'serve', entry: loaded, layer: 'memory', coalesced: true };
@@ -51,7 +51,7 @@ class ReleaseWhenLoaded extends Cache {
 
 /** What is mixed in gives its tags, and not since when it holds; nor is it asked to be as young as what it goes into. */
 class TagsWithoutAge extends Scopes {
-  /** @override @returns {Scopes['computation']} */
+  /** @override @returns {import('../../src/core/scope.js').Computation | undefined} */
   get computation() {
     const outer = super.computation;
     if (outer === undefined) return undefined;

@@ -49,7 +49,7 @@ class ScriptCacheAsDetector extends Script {
 class MissingTableIsEmpty extends Script {
   /** @override */
   begin() {
-    this.epoch = 'only';
+    this.rename('only');
     this.set(['!ep', this.epoch], ['!inc', this.owner], ['!seq', this.seq]);
   }
 
@@ -112,7 +112,7 @@ class AdoptWarm extends Script {
       const guard = String(this.server.hash(key)?.get('g'));
       this.server.hset(key, [['g', guard.replace(before, next)]]);
     }
-    this.epoch = next;
+    this.rename(next);
     this.set(['!ep', next], ['!gen', this.arg(6)]);
     return [...this.head(), 'adopted'];
   }

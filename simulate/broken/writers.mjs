@@ -38,7 +38,7 @@ class UnknownIsRolledBack extends Writing {
 
 /** Its writers do not hear whom they would have to wait for. */
 class NobodyAwaited extends GuardedStore {
-  /** @override @type {GuardedStore['invalidate']} */
+  /** @override @type {InstanceType<typeof GuardedStore>['invalidate']} */
   async invalidate(tags, options) {
     const { epoch, seq } = await super.invalidate(tags, options);
     return { epoch, seq };

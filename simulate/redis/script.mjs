@@ -1,10 +1,11 @@
 // The Lua scripts of the library in JavaScript, word for word; test/simulate holds them to the real ones on a real Redis.
-import { SCRIPTS } from '../library.mjs';
-
 /** @typedef {import('./server.mjs').RedisServer} RedisServer */
-/** @typedef {string | number | Buffer} Argument */
+/** @typedef {string | number | Uint8Array} Argument a Buffer */
 /** @typedef {(string | number)[]} Reply */
 /** @typedef {new (server: RedisServer, keys: readonly string[], args: readonly Argument[]) => Script} ScriptClass */
+
+/** As in lua/guard.ts. */
+const UNKNOWN_LSN = 'ffffffffffffffff';
 
 const words = (/** @type {string} */ text) => text.split(' ').filter((word) => word !== '');
 
@@ -87,9 +88,14 @@ export class Script {
     return this.epoch === '' || (this.owner !== 'none' && this.field('!inc') !== this.owner);
   }
 
+  /** @param {string} epoch */
+  rename(epoch) {
+    this.epoch = epoch;
+  }
+
   /** @param {string} epoch @param {string} [owner] */
   begin(epoch, owner = this.owner) {
-    this.epoch = epoch;
+    this.rename(epoch);
     this.seq += 1;
     this.floor = this.seq;
     this.live = undefined;
@@ -148,6 +154,7 @@ export class Script {
   /** @param {readonly string[]} tags */
   invalidate(tags) {
     this.nextSeq();
+    this.forgetLsn();
     for (const tag of tags) {
       if (tag === '*') this.set(['!floor', (this.floor = this.seq)]);
       else this.set([`:${tag}`, this.seq]);
@@ -257,8 +264,8 @@ export class Script {
     this.lookForMarks();
     if (this.arg(5) !== '') this.unmark(this.arg(5));
     this.nextSeq();
-    if (this.arg(6) > this.lsn) this.set(['!lsn', (this.lsn = this.arg(6))]);
-    else if (this.arg(6) === '' && this.lsn !== '') this.forgetLsn();
+    const needed = this.arg(6) === '' ? UNKNOWN_LSN : this.arg(6);
+    if (needed > this.lsn) this.set(['!lsn', (this.lsn = needed)]);
     const tags = this.args.slice(7).map(String);
     for (const tag of tags) if (tag !== '*') this.set([`:${tag}`, this.seq]);
     const leases = this.field('!leases');
@@ -285,8 +292,7 @@ export class Script {
   }
 
   forgetLsn() {
-    this.lsn = '';
-    this.server.hdel(this.t, '!lsn');
+    this.set(['!lsn', (this.lsn = UNKNOWN_LSN)]);
   }
 
   /** @param {string} leases */
@@ -348,7 +354,7 @@ export class Script {
       this.live = at;
       this.lambda = Number(this.arg(6));
       this.set(['!live', at], ['!lambda', this.lambda]);
-      if (this.seq === Number(this.arg(7)) && this.arg(8) > this.lsn) this.set(['!lsn', (this.lsn = this.arg(8))]);
+      if (this.seq === Number(this.arg(7)) && this.arg(8) !== '') this.set(['!lsn', (this.lsn = this.arg(8))]);
       moved = 'live';
     }
     return [...this.head(), moved];
@@ -359,7 +365,10 @@ export class Script {
     let outcome = 'changed';
     if (this.epoch === this.arg(4)) {
       this.begin(this.arg(5), this.owner === 'none' ? (this.field('!inc') ?? 'none') : this.owner);
-      if (this.arg(6) !== '') this.set(['!gen', this.arg(6)]);
+      if (this.arg(6) !== '') {
+        this.set(['!gen', this.arg(6)]);
+        this.forgetLsn();
+      }
       outcome = 'adopted';
     }
     return [...this.head(), outcome];
@@ -367,6 +376,7 @@ export class Script {
 
   /** @returns {Reply} */
   prune() {
+    if (this.epoch !== this.arg(6)) return [...this.head(), '0'];
     const upTo = Math.min(Number(this.arg(5)), this.seq);
     if (upTo > this.floor) this.set(['!floor', (this.floor = upTo)]);
     for (const [field, seq] of [...(this.server.hash(this.t) ?? [])])
@@ -375,66 +385,16 @@ export class Script {
   }
 }
 
-/** @type {ReadonlyMap<string, (script: Script) => Reply>} */
-const BY_SHA = new Map([
-  [SCRIPTS.check.sha, (script) => script.check()],
-  [SCRIPTS.put.sha, (script) => script.put()],
-  [SCRIPTS.bump.sha, (script) => script.bump()],
-  [SCRIPTS.mark.sha, (script) => script.mark()],
-  [SCRIPTS.clear.sha, (script) => script.clear()],
-  [SCRIPTS.index.sha, (script) => script.index()],
-  [SCRIPTS.observe.sha, (script) => script.observe()],
-  [SCRIPTS.live.sha, (script) => script.moveWatermark()],
-  [SCRIPTS.adopt.sha, (script) => script.adopt()],
-  [SCRIPTS.prune.sha, (script) => script.prune()],
-]);
-
-/** @type {ReadonlyMap<string, string>} */
-export const NAMES = new Map(Object.entries(SCRIPTS).map(([name, { sha }]) => [sha, name]));
-
-const SHA_BY_LUA = new Map(Object.values(SCRIPTS).map(({ lua, sha }) => [lua, sha]));
-
-/**
- * Executes one command as Redis would.
- * @param {RedisServer} server
- * @param {ScriptClass} scriptClass
- * @param {string} command
- * @param {readonly Argument[]} args
- * @param {(name: string, script: Script, reply: Reply) => void} [observe]
- * @returns {unknown} an Error is an error reply
- */
-export function execute(server, scriptClass, command, args, observe) {
-  switch (command) {
-    case 'evalsha':
-    case 'eval': {
-      const [text, count, ...rest] = args;
-      const sha = command === 'evalsha' ? String(text) : SHA_BY_LUA.get(String(text));
-      const body = BY_SHA.get(sha ?? '');
-      if (sha === undefined || body === undefined)
-        throw new Error(`No port of the script ${String(text).slice(0, 60)}`);
-      if (command === 'eval') server.loaded.add(sha);
-      else if (!server.loaded.has(sha)) return new Error('NOSCRIPT No matching script. Please use EVAL.');
-      if (server.refusesInfo && String(rest[Number(count) + 2]) === 'info')
-        return new Error('NOINFO this user may not run INFO');
-      const script = new scriptClass(server, rest.slice(0, Number(count)).map(String), rest.slice(Number(count)));
-      script.guard();
-      const reply = body(script);
-      observe?.(NAMES.get(sha) ?? '', script, reply);
-      return reply;
-    }
-    case 'hmget': {
-      const [key, ...fields] = args.map(String);
-      return fields.map((field) => {
-        const value = server.hash(key ?? '')?.get(field);
-        return value === undefined ? null : Buffer.from(value);
-      });
-    }
-    case 'publish': {
-      const [channel, message] = args.map(String);
-      server.publish(channel ?? '', message ?? '');
-      return 0;
-    }
-    default:
-      throw new Error(`The simulated Redis does not know ${command}.`);
-  }
-}
+/** By the names that the library gives them. @type {Readonly<Record<keyof typeof import('../../src/stores/redis/scripts.js').SCRIPTS, (script: Script) => Reply>>} */
+export const BODIES = {
+  check: (script) => script.check(),
+  put: (script) => script.put(),
+  bump: (script) => script.bump(),
+  mark: (script) => script.mark(),
+  clear: (script) => script.clear(),
+  index: (script) => script.index(),
+  observe: (script) => script.observe(),
+  live: (script) => script.moveWatermark(),
+  adopt: (script) => script.adopt(),
+  prune: (script) => script.prune(),
+};

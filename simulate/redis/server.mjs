@@ -1,6 +1,6 @@
 // One Redis server: hashes, a clock, a replication id, loaded scripts, subscribers; no network.
 
-/** @typedef {Map<string, string | Buffer>} Hash */
+/** @typedef {Map<string, string | Uint8Array>} Hash */
 /** @typedef {{ readonly hash: Hash, expiresAt: number }} Slot */
 /** @typedef {{ deliver(channel: string, message: string): void, readonly channels: ReadonlySet<string> }} Subscription */
 
@@ -48,7 +48,7 @@ export class RedisServer {
     return undefined;
   }
 
-  /** @param {string} key @param {readonly (readonly [string, string | number | Buffer])[]} fields */
+  /** @param {string} key @param {readonly (readonly [string, string | number | Uint8Array])[]} fields */
   hset(key, fields) {
     let hash = this.hash(key);
     if (hash === undefined) this.#keys.set(key, { hash: (hash = new Map()), expiresAt: Infinity });

@@ -1,6 +1,7 @@
 // The connections of one process to Redis: an ioredis client and its subscriber, as far as the library uses them.
-import { execute, NAMES } from '../redis/script.mjs';
+import { execute, NAMES } from '../redis/commands.mjs';
 
+/** @typedef {import('../../src/contract/redis-like.js').RedisLike} RedisLike */
 /** @typedef {import('../redis/script.mjs').Argument} Argument */
 /** @typedef {import('../redis/server.mjs').RedisServer} RedisServer */
 /** @typedef {import('../scheduler.mjs').Lane} Lane */
@@ -17,6 +18,7 @@ export class RedisLink {
   subscribers = [];
   /** @type {Client | undefined} */
   client;
+  broken = false;
 
   /**
    * @param {Scheduler} scheduler
@@ -54,18 +56,19 @@ export class RedisLink {
         },
       }));
       for (const one of sent) this.open.add(one);
+      if (this.broken) return;
       const batches = together ? [sent] : sent.map((one) => [one]);
-      for (const batch of batches) this.#request(this.requests, batch);
+      for (const batch of batches) this.#request(batch);
     });
   }
 
-  /** @param {Lane} lane @param {readonly Command[]} batch */
-  #request(lane, batch) {
+  /** @param {readonly Command[]} batch */
+  #request(batch) {
+    const { server } = this;
     this.scheduler.add(
-      lane,
+      this.requests,
       () => batch.map(label).join(', '),
       () => {
-        const { server } = this;
         const results = batch.map(({ command, args }) =>
           execute(server, this.scriptClass, command, args, (name, script, reply) =>
             this.process.world.executed(server, name, script, reply),
@@ -73,8 +76,8 @@ export class RedisLink {
         );
         const text = () => results.map(show).join(' | ');
         this.scheduler.trace?.(`              ${server.name} answers ${text()}`);
-        if (lane === this.ghosts) return;
-        this.scheduler.add(this.replies, text, () => this.#settle(batch, results));
+        if (batch.every((command) => this.open.has(command)))
+          this.scheduler.add(this.replies, text, () => this.#settle(batch, results));
       },
     );
   }
@@ -84,21 +87,25 @@ export class RedisLink {
     for (const [at, command] of batch.entries()) if (this.open.delete(command)) command.settle(results[at]);
   }
 
-  /** The connection breaks: what was sent may or may not be executed, and what was answered is lost. */
+  /**
+   * The connection breaks: what was sent may or may not be executed, and what was answered is lost. Until the process
+   * hears of it, it writes to a dead connection.
+   */
   breakDown() {
     const { random } = this.scheduler;
     for (const request of this.requests.waiting)
       if (random.chance(0.5)) this.scheduler.add(this.ghosts, request.label, request.run);
     this.requests.waiting = [];
     this.replies.waiting = [];
-    const lost = [...this.open];
-    this.open.clear();
-    // In this order: whoever is answered over the next connection has heard of the end of this one.
+    for (const subscriber of this.subscribers) subscriber.drop();
+    this.broken = true;
     this.scheduler.add(this.replies, 'connection lost', () => {
+      this.broken = false;
+      const lost = [...this.open];
+      this.open.clear();
       this.client?.closed();
       for (const command of lost) command.settle(new Error(LOST));
     });
-    for (const subscriber of this.subscribers) subscriber.drop();
   }
 
   /** @param {RedisServer} server */
@@ -132,7 +139,7 @@ function show(result) {
   return Array.isArray(result) ? `[${result.map((one) => String(one).slice(0, 40)).join(' ')}]` : String(result);
 }
 
-/** @implements {import('../../src/contract/redis-like.js').RedisLike} */
+/** @implements {RedisLike} */
 export class Client {
   status = 'ready';
   options = {};
@@ -145,9 +152,9 @@ export class Client {
     link.client = this;
   }
 
-  /** @param {'close'} _event @param {() => void} listener */
-  on(_event, listener) {
-    this.#onClose.push(listener);
+  /** @param {string} event @param {() => void} listener */
+  on(event, listener) {
+    if (event === 'close') this.#onClose.push(listener);
     return this;
   }
 

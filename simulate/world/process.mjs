@@ -57,11 +57,7 @@ export class SimProcess {
     };
     this.link = new RedisLink(scheduler, this, server, world.variant.script ?? Script);
     this.background = this.databaseLane(`background of ${name}`);
-    this.#assemble();
-  }
-
-  /** As `createReportCache` does. */
-  #assemble() {
+    // The rest as `createReportCache` does.
     const { settings, clock } = this;
     const parts = { ...SHIPPED, ...this.world.variant.parts };
     const emit = (/** @type {CacheEvent} */ event) => this.world.heard(this, event);
@@ -113,7 +109,7 @@ export class SimProcess {
     const database = new (variant.outboxDatabase ?? SimOutboxDatabase)(this, lane);
     const history = this.redis.history.through(this.store);
     this.sweeper = new Sweeper({
-      history: variant.history?.(history) ?? history,
+      history: variant.history?.(history, this) ?? history,
       database,
       emit: (event) => this.world.heard(this, event),
       lambdaMs: this.settings.lambdaMs,

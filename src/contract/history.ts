@@ -27,6 +27,6 @@ export interface History {
 
   invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Position>;
 
-  /** Forgets tags last invalidated at or before `upTo`, and with them every entry that old. */
-  prune(upTo: number): Promise<void>;
+  /** Forgets tags last invalidated at or before `upTo` of this epoch, and with them every entry that old. */
+  prune(upTo: Position): Promise<void>;
 }

@@ -74,6 +74,8 @@ export interface OutboxWriter {
   told(ids: readonly string[], epoch: string): void;
   /** The same at once; without rows it only asks. @returns false if `epoch` is not the true one any more. */
   toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean>;
+  /** The statements that these rows announced are done, and not in force yet: the next sweep drains them like any other. */
+  executed(ids: readonly string[]): void;
   /** Nothing was written after all: deletes them in the background. */
   withdraw(ids: readonly string[]): void;
   /** Somebody has deleted it, so its tags are in force. @param ask the writer's own: he holds a connection, and there may be no other. */

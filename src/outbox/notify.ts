@@ -28,34 +28,22 @@ const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 
 /**
- * Shortens the wait for the sweeper from its period to a few milliseconds. Off by default: NOTIFY takes a lock of the
- * whole database through COMMIT, so writers that use it commit one after the other; behind a pooler that lends
- * connections by transaction LISTEN hears nothing, and nothing says so. It never stands in for the period: whatever is
- * missed, or while there is no connection, the sweeper finds the rows by itself.
+ * Shortens the wait for rows that no writer takes out by himself from the sweeper's period to a few milliseconds. Off by
+ * default, and for few writes a second: NOTIFY takes a lock of the whole database through COMMIT, so writers that use it
+ * commit one after the other, and every process sweeps for every commit. Behind a pooler that lends connections by
+ * transaction LISTEN hears nothing, and nothing says so. It never stands in for the period: whatever is missed, the
+ * sweeper finds by itself.
  */
 export class NotifyListener {
   #release: (() => Promise<void>) | undefined;
   #timer: TimerHandle | undefined;
   #retryMs = FIRST_RETRY_MS;
-  #connecting: Promise<void> | undefined;
   #closed = false;
 
   constructor(private readonly parts: NotifyParts) {}
 
   /** Resolves when it listens, or when the first attempt has failed; then it goes on trying. */
-  start(): Promise<void> {
-    this.#connecting = this.#connect().finally(() => (this.#connecting = undefined));
-    return this.#connecting;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#timer?.cancel();
-    await this.#connecting;
-    await this.#release?.();
-  }
-
-  async #connect(): Promise<void> {
+  async start(): Promise<void> {
     const { createRunner, namespace, wake } = this.parts;
     let runner: ListenRunner | undefined;
     try {
@@ -64,12 +52,20 @@ export class NotifyListener {
       this.#release = this.#attend(runner, client);
       await runner.query(`LISTEN ${wakeChannel(namespace)}`);
       this.#retryMs = FIRST_RETRY_MS;
+      if (this.#closed) return await this.#release?.();
       // What was committed while nobody listened.
       wake();
     } catch (error) {
       await (this.#release ?? (() => runner?.release()))();
       this.#again(error);
     }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    // A connection that is still being made is given back as soon as it is there.
+    await this.#release?.();
   }
 
   /** @returns how to give the connection back as it was. */

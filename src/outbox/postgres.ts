@@ -24,6 +24,7 @@ export const postgres: Dialect = {
   now: 'clock_timestamp()',
   msSince: (time) => `(extract(epoch FROM clock_timestamp() - ${time}) * 1000)`,
   true: 'true',
+  false: 'false',
   connectionId: 'pg_backend_pid()',
   noTransaction: '25P01',
   unlessExists: 'ON CONFLICT DO NOTHING',

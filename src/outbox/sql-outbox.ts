@@ -127,6 +127,16 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     return rows.length === 0;
   }
 
+  executed(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const sql = `UPDATE ${this.#outbox} SET intent = ${this.parts.dialect.false} WHERE namespace = $1 AND id IN (${idList(ids)})`;
+    this.#run(sql).catch((error: unknown) => {
+      // They are invalidated again and again for a minute instead.
+      const text = error instanceof Error ? error.message : String(error);
+      this.parts.emit({ kind: 'outboxFailed', operation: 'executed', error: text });
+    });
+  }
+
   /** Resolves when everything that was told has been taken out, or left to the sweeper. */
   close(): Promise<void> {
     return this.#told.settled();
@@ -276,7 +286,6 @@ function textOf(tags: readonly string[]): string {
 }
 
 function idOf(id: unknown): string {
-  if (id === undefined || id === null)
-    throw new Error('The outbox row has no id: is its table what the migration made?');
-  return String(id);
+  if (typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint') return String(id);
+  throw new Error('The outbox row has no id: is its table what the migration made?');
 }

@@ -185,7 +185,7 @@ export class Sweeper {
     const upTo = this.#samples.note(seen.position, seen.now, maxTtlMs() + PRUNE_MARGIN_MS);
     if (upTo === undefined) return;
     await this.#inTime
-      .run(() => history.prune(upTo))
+      .run(() => history.prune({ epoch: seen.position.epoch, seq: upTo }))
       .catch((error: unknown) => this.#failed(new SweepFailure('prune', error)));
   }
 

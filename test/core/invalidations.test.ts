@@ -1,7 +1,9 @@
 // Invalidations that the store does not take: writers are held and answered, readers are never given what is pending.
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { collapse, Invalidations } from '../../src/core/invalidations.js';
+import { EVERYTHING, kindOf, tag, wholeKind, type Tag } from '../../src/entry/tags.js';
 import { plainWriters } from '../support/plain-writers.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { SharedHub } from '../fakes/shared-hub.js';
@@ -103,6 +105,31 @@ describe('collapse', () => {
       ),
     ).toEqual(['*']);
     expect(collapse(['student:1', '*'], 64)).toEqual(['*']);
+  });
+
+  it('PROPERTY reaches every entry that the tags reach, is exact within the bound, and never exceeds it', () => {
+    const kind = fc.constantFrom('student', 'class', 'table', 'viewer', 'report');
+    const some = fc.tuple(kind, fc.nat(20)).map(([of, id]) => tag(of, id));
+    const tags = fc.array(
+      fc.oneof({ weight: 20, arbitrary: some }, fc.constantFrom<Tag>(EVERYTHING, wholeKind('student'))),
+    );
+    fc.assert(
+      fc.property(tags, fc.integer({ min: 1, max: 8 }), (given, bound) => {
+        const collapsed = collapse(given, bound);
+        expect(new Set(collapsed).size).toBe(collapsed.length);
+        // What carries one of the given tags carries its whole kind too, and `*` is everything.
+        for (const one of given) {
+          const whole = one === EVERYTHING ? EVERYTHING : wholeKind(kindOf(one));
+          expect([one, whole, EVERYTHING].some((reached) => collapsed.includes(reached))).toBe(true);
+        }
+        const ofKind = (one: string) => new Set(given.filter((other) => kindOf(other) === kindOf(one))).size;
+        if (!given.includes(EVERYTHING) && given.every((one) => ofKind(one) <= bound))
+          expect(new Set(collapsed)).toEqual(new Set(given));
+        const kinds = new Set(given.map(kindOf)).size;
+        expect(collapsed.length).toBeLessThanOrEqual(bound * kinds);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 

@@ -111,6 +111,18 @@ describe('a listener', () => {
     await Promise.all(runners.map((runner) => runner.release()));
   });
 
+  it('closed while it connects gives the connection back', async () => {
+    const starting = listener.start();
+    await listener.close();
+    await starting;
+    expect(woken).toBe(0);
+    expect(clock.waiting).toBe(0);
+    const runners = Array.from({ length: 4 }, () => database.source.createQueryRunner());
+    const channels = runners.map((runner) => runner.query('SELECT pg_listening_channels()'));
+    expect(await Promise.all(channels)).toEqual([[], [], [], []]);
+    await Promise.all(runners.map((runner) => runner.release()));
+  });
+
   it('refuses a driver without a PostgreSQL client', async () => {
     listener = listen(() => ({ connect: async () => ({}), query: async () => [], release: async () => undefined }));
     await listener.start();

@@ -61,6 +61,18 @@ describe('a mark past its deadline', () => {
     expect(await look('class')).toBe('invalidated');
   });
 
+  it('is found by a mark on its tag however many there are', async () => {
+    const { store, raw } = await namespaces.create();
+    await store.mark(
+      Array.from({ length: 500 }, (_, index) => `class:${index}`),
+      'many',
+      LONG,
+    );
+    await store.mark(['student:1'], 'dead', EXPIRED);
+    const { seq } = await store.mark(['student:1'], 'alive', LONG);
+    expect(await raw.table()).toMatchObject({ ':student:1': String(seq - 1) });
+  });
+
   it('of everything raises the floor', async () => {
     const { look, raw, told, markedAt, fill } = await withDeadMark(['*']);
     expect(await look('other')).toBe('invalidated');

@@ -95,7 +95,7 @@ describe('what is kept of the table', () => {
   it('before anybody has given them: neither generation nor watermark nor leases', async () => {
     const { store, raw } = await namespaces.create();
     await store.invalidate(['*']);
-    expect(Object.keys(await raw.table()).toSorted()).toEqual(['!born', '!ep', '!floor', '!inc', '!seq']);
+    expect(Object.keys(await raw.table()).toSorted()).toEqual(['!born', '!ep', '!floor', '!inc', '!lsn', '!seq']);
     expect(await store.position()).not.toHaveProperty('lsn');
   });
 });
@@ -110,7 +110,7 @@ describe('PRUNE', () => {
     await store.invalidate(['student:1', 'class:1']);
     await fill('young', ['untouched:1']);
     expect(Object.keys(await raw.table()).length).toBeGreaterThan(3000);
-    await store.history.prune(seq);
+    await store.history.prune({ ...(await store.position()), seq: seq });
     const { '!floor': floor, '!seq': now, ...rest } = await raw.table();
     expect([floor, now]).toEqual([String(seq), String(seq + 1)]);
     expect(
@@ -126,8 +126,8 @@ describe('PRUNE', () => {
     const { store, raw, fill, look } = await namespaces.create();
     const { seq } = await store.invalidate(['student:9']);
     await fill('k');
-    await store.history.prune(seq);
-    await store.history.prune(seq - 1);
+    await store.history.prune({ ...(await store.position()), seq: seq });
+    await store.history.prune({ ...(await store.position()), seq: seq - 1 });
     expect(await raw.table()).toMatchObject({ '!floor': String(seq) });
     expect(await look('k')).toBe('hit');
   });
@@ -136,14 +136,14 @@ describe('PRUNE', () => {
     const { store } = await namespaces.create();
     const captured = await store.position();
     const { seq } = await store.invalidate(['student:1']);
-    await store.history.prune(seq);
+    await store.history.prune({ ...(await store.position()), seq: seq });
     expect(await store.put('k', makeEntry(captured, clock.now()))).toBe('stale');
   });
 
   it('meant for a history that was lost, with higher numbers, does not keep out everything of the new one', async () => {
     const { store, fill, look, raw } = await namespaces.create();
     await raw.lose('t');
-    await store.history.prune(1_000_000);
+    await store.history.prune({ ...(await store.position()), seq: 1_000_000 });
     expect(await fill('k')).toBe('stored');
     expect(await look('k')).toBe('hit');
   });

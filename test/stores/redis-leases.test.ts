@@ -139,7 +139,7 @@ describe('a client with `stringNumbers`', () => {
     const adopted = await store.history.adopt(epoch, 'adopted', 12);
     expect(adopted).toEqual({ epoch: 'adopted', seq: 4 });
     expect(await store.history.observe()).toMatchObject({ generation: 12, now: expect.any(Number) });
-    await store.history.prune(4);
+    await store.history.prune({ ...(await store.position()), seq: 4 });
     expect(await fill('k')).toBe('stored');
   });
 });

@@ -58,6 +58,9 @@ describe('a marked tag', () => {
     await store.mark(['student:1'], 'three', LONG);
     await store.invalidate(['student:1', 'student:2'], { mark: 'two' });
     expect(await fill('k')).toBe('flux');
+    await store.mark(['student:1'], 'four', LONG);
+    await store.unmark('four');
+    expect(await fill('k')).toBe('flux');
     await store.unmark('three');
     expect(await fill('k')).toBe('stored');
     expect(await look('k')).toBe('hit');

@@ -43,7 +43,7 @@ async function play(steps: number, seed: number) {
     keepAlive: async () => store.history.keepAlive(seen, await raw.now(), 2000),
     adopt: () =>
       dice(5) === 0 ? store.history.adopt(seen.epoch, `adopted-${dice(1e9)}`, 7) : store.history.adopt('x', 'y', 7),
-    prune: () => store.history.prune(dice(seen.seq + 1)),
+    prune: () => store.history.prune({ epoch: seen.epoch, seq: dice(seen.seq + 1) }),
     loseTable: async () => dice(8) === 0 && raw.lose('t'),
     loseMarks: async () => dice(4) === 0 && raw.lose('x'),
     otherHistory: async () => dice(8) === 0 && raw.set('!inc', '0'.repeat(40)),

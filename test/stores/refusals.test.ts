@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis.js';
 import { ask, until } from '../support/redis-ask.mjs';
 import { Fleet, type Member } from './support/fleet.js';
@@ -21,7 +21,7 @@ async function server(args: readonly string[] = []): Promise<PrivateRedis> {
 }
 
 /** Two caches; they may be on different servers. */
-async function fleetOn(ports: readonly number[], options: RedisOptions = {}) {
+async function fleetOn(ports: readonly number[], options: { enableReadyCheck?: false } = {}) {
   const fleet = new Fleet('n', { redisDeadline: '5s' });
   closing.push(() => fleet.close());
   for (const port of ports) fleet.join(new Redis(port, '127.0.0.1', { retryStrategy: () => 20, ...options }));

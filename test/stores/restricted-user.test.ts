@@ -68,7 +68,7 @@ async function everything(redis: PrivateRedis, user: string) {
   await store.invalidate(['*']);
   const { position, now } = await store.history.observe();
   await store.history.keepAlive(position, now, 1000);
-  await store.history.prune(position.seq);
+  await store.history.prune(position);
   await store.history.adopt(position.epoch, 'next', 2);
   store.acknowledge('somebody', 'e', 1);
   await client.ping();
@@ -186,6 +186,25 @@ describe('a user who may not run INFO', () => {
     expect((await newcomer.store.lookup('k')).outcome).toBe('miss');
     await fill(store);
     expect((await newcomer.store.lookup('k')).outcome).toBe('hit');
+  });
+
+  it('shares entries with a process that may', async () => {
+    const redis = await restricted();
+    const may = new RedisStore(await connect(redis), { namespace: 'n', version: '1', maxTags: 1000 }, systemClock);
+    const { store: mayNot } = await storeOn(redis);
+    for (const [one, other] of [
+      [mayNot, may],
+      [may, mayNot],
+    ] as const) {
+      await one.position();
+      await other.position();
+      await fill(one);
+      const position = await other.position();
+      expect(await other.lookup('k')).toMatchObject({ outcome: 'hit', position });
+      await one.invalidate(['student:1']);
+      expect(await other.lookup('k')).toMatchObject({ outcome: 'miss', reason: 'invalidated' });
+      expect((await one.position()).epoch).toBe(position.epoch);
+    }
   });
 
   it('FAULT 16 restarted from a snapshot of before an invalidation: cold', async () => {

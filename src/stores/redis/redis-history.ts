@@ -35,10 +35,10 @@ export class RedisHistory implements History {
     return this.store.invalidate(tags, options);
   }
 
-  async prune(upTo: number): Promise<void> {
+  async prune({ epoch, seq }: Position): Promise<void> {
     let cursor = '0';
     do {
-      const { rest } = await this.scripts.run(SCRIPTS.prune, [], [cursor, upTo]);
+      const { rest } = await this.scripts.run(SCRIPTS.prune, [], [cursor, seq, epoch]);
       cursor = String(rest[0]);
     } while (cursor !== '0');
   }

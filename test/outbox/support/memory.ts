@@ -64,7 +64,7 @@ export class MemoryHistory implements History {
     return this.position;
   }
 
-  async prune(upTo: number): Promise<void> {
+  async prune({ seq: upTo }: Position): Promise<void> {
     await this.#step(`prune ${upTo}`);
     this.pruned.push(upTo);
   }

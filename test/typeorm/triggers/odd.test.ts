@@ -226,6 +226,16 @@ describe('types', () => {
     expect(box.triggers.advice.filter((text) => text.includes('of Kinds exactly'))).toHaveLength(6);
   });
 
+  it('two texts that a collation takes for one are two ids', async () => {
+    await box.dataSource
+      .query(`CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      ALTER TABLE kinds ALTER words TYPE text COLLATE blind`);
+    expect(await box.dataSource.query(`SELECT 'a' COLLATE blind = 'A' AS same`)).toEqual([{ same: true }]);
+    expect(await tags(`INSERT INTO kinds (words) VALUES ('a'), ('A')`)).toEqual(
+      expect.arrayContaining(['words:A', 'words:a']),
+    );
+  });
+
   it('an empty text, which no tag can name, means the whole kind; null means nobody', async () => {
     expect(await tags(`INSERT INTO kinds (words) VALUES ('')`)).toContain('words:*');
     expect((await tags(`INSERT INTO kinds (words) VALUES (NULL)`)).filter((one) => one.startsWith('words'))).toEqual(

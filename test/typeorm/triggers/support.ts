@@ -1,4 +1,5 @@
 // A database with an outbox and generated triggers, and what its statements wrote there.
+import { jest } from '@jest/globals';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { parseRules, type CascadeOptions, type EntityLike, type Rule } from '../../../src/typeorm/cascade-rule.js';
 import { outboxMigrations, type MigrationRunner } from '../../../src/outbox/migrations.js';
@@ -6,6 +7,9 @@ import { triggersOf, type Triggers } from '../../../src/typeorm/triggers/trigger
 import type { DataSourceLike } from '../../../src/typeorm/typeorm-like.js';
 import { newDatabase } from '../support/school.js';
 import { Course, entities, Enrolment, Grade, Remark, Student, Submission, Topic } from '../support/entities.js';
+
+// Databases are made and dropped here, which takes its time on a busy machine.
+jest.setTimeout(30_000);
 
 export const NAMESPACE = 'school';
 

@@ -1,5 +1,5 @@
 // OBSERVE, LIVE, ADOPT, PRUNE: what the sweeper asks and tells Redis.
-import { ALLOW_OOM, begin, GUARD } from './guard.js';
+import { ALLOW_OOM, begin, GUARD, UNKNOWN_LSN } from './guard.js';
 
 /** Returns head + {clock of Redis in ms, generation or ''}. */
 export const OBSERVE = `${ALLOW_OOM}${GUARD}
@@ -22,7 +22,7 @@ local at = tonumber(ARGV[5])
 if ep == ARGV[4] and at <= clock() and (not live or at > live or live > clock()) then
   live, lambda, moved = at, tonumber(ARGV[6]), 'live'
   redis.call('HSET', t, '!live', live, '!lambda', lambda)
-  if seq == tonumber(ARGV[7]) and ARGV[8] > lsn then
+  if seq == tonumber(ARGV[7]) and ARGV[8] ~= '' then
     lsn = ARGV[8]
     redis.call('HSET', t, '!lsn', lsn)
   end
@@ -41,7 +41,11 @@ local outcome = 'changed'
 if ep == ARGV[4] then
   if inc == 'none' and owner then inc = owner end
   ${begin('ARGV[5]')}
-  if ARGV[6] ~= '' then redis.call('HSET', t, '!gen', ARGV[6]) end
+  if ARGV[6] ~= '' then
+    -- The sweep that follows knows the position; writers of before the epoch may not.
+    lsn = '${UNKNOWN_LSN}'
+    redis.call('HSET', t, '!gen', ARGV[6], '!lsn', lsn)
+  end
   outcome = 'adopted'
 end
 local reply = head()
@@ -52,10 +56,13 @@ return reply
 /**
  * PRUNE forgets tags whose last invalidation is as old as any entry can be, one page at a time. ARGV[4] cursor, ARGV[5]
  * sequence number: it becomes the floor, so that an entry that old is invalid without its tags being known. A number
- * above the present one is that of a history that was lost meanwhile: as floor it would keep out everything for long.
- * Returns head + {next cursor}.
+ * above the present one, or of another epoch (ARGV[6]), is that of a history that was lost meanwhile: as floor it would
+ * keep out everything for long. Returns head + {next cursor}; '0' is the last page.
  */
 export const PRUNE = `${ALLOW_OOM}${GUARD}
+local reply = head()
+reply[6] = '0'
+if ep ~= ARGV[6] then return reply end
 local upTo = math.min(tonumber(ARGV[5]), seq)
 if upTo > floor then
   floor = upTo
@@ -68,7 +75,6 @@ for i = 1, #page[2], 2 do
 end
 -- A small table comes as one page, whatever the count asked for.
 for from = 1, #old, 500 do redis.call('HDEL', t, unpack(old, from, math.min(from + 499, #old))) end
-local reply = head()
 reply[6] = page[1]
 return reply
 `;

@@ -1,0 +1,201 @@
+// The simulation's port of the Lua scripts against the scripts themselves on a real Redis: same commands, same replies, same data, same pushes.
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { BODIES, Script } from '../../simulate/redis/script.mjs';
+import { RedisServer, WALL } from '../../simulate/redis/server.mjs';
+import { SCRIPTS } from '../../src/stores/redis/scripts.js';
+import { startPrivateRedis, type PrivateRedis } from '../support/private-redis.js';
+
+type Name = keyof typeof BODIES;
+type Step =
+  | { readonly script: Name; readonly entries: readonly string[]; readonly args: readonly (string | number)[] }
+  | { readonly lose: 't' | 'x' | 'e' }
+  | { readonly owner: 'another' };
+
+const CHANNEL = '{ns}:c';
+/** Nobody waits for it. */
+const LATER = 9_000_000_000_000;
+
+let redis: PrivateRedis;
+let client: Redis;
+let subscriber: Redis;
+let replicationId = '';
+
+beforeAll(async () => {
+  redis = await startPrivateRedis();
+  client = new Redis(redis.url);
+  subscriber = new Redis(redis.url);
+  await subscriber.subscribe(CHANNEL);
+  replicationId = /master_replid:(\w+)/.exec(await client.info('replication'))?.[1] ?? '';
+});
+
+afterAll(async () => {
+  const ended = [client, subscriber].map((one) => once(one, 'end'));
+  client.disconnect();
+  subscriber.disconnect();
+  await Promise.all(ended);
+  await redis.stop();
+});
+
+const tag = fc.constantFrom('a:1', 'a:2', 'b:1', '*');
+const tags = fc.array(tag, { minLength: 1, maxLength: 3 }).map((all) => [...new Set(all)]);
+const named = fc.array(fc.constantFrom('a:1', 'a:2', 'b:1'), { maxLength: 3 }).map((all) => [...new Set(all)]);
+const key = fc.constantFrom('k1', 'k2');
+/** The first is the one that most sequences begin with. */
+const epoch = fc.constantFrom('e1', 'e1', 'e1', 'e2', 'e3');
+const seq = fc.nat(12);
+const lsn = fc.constantFrom('', '00000000000000a1', '00000000000000b2', '00000000000000c3');
+const id = fc.constantFrom('m1', 'm2');
+/** Over at once, or never: the clock of a real Redis cannot be held. */
+const ttl = fc.constantFrom(0, LATER);
+const entryName = (name: string) => `{ns}:e:${name}`;
+
+const script = (name: Name, args: fc.Arbitrary<readonly (string | number)[]>, entries: fc.Arbitrary<string[]>) =>
+  fc.record({ script: fc.constant(name), entries, args });
+const none = fc.constant<string[]>([]);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.array(key, { minLength: 1, maxLength: 2 }).map((keys) => ({
+      script: 'check' as const,
+      entries: keys.map(entryName),
+      args: keys.map((one) => `key:${one}`),
+    })),
+  },
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(key, epoch, seq, seq, named, fc.array(fc.tuple(fc.constantFrom('a:1', 'b:1', '*'), seq), { maxLength: 2 }))
+      .map(([one, ep, asOf, oldest, own, inherited]) => ({
+        script: 'put' as const,
+        entries: [entryName(one)],
+        args: [
+          ...[ep, asOf, Math.min(asOf, oldest), 1e9, 'header', `body ${asOf}`],
+          ...[own.length, ...own, `key:${one}`, ...inherited.flat()],
+        ],
+      })),
+  },
+  {
+    weight: 4,
+    arbitrary: script(
+      'bump',
+      fc
+        .tuple(fc.constantFrom(8, 1000), fc.option(id, { nil: '' }), lsn, fc.constantFrom('P1', 'P2'), tags)
+        .map((a) => a.flat()),
+      none,
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: script(
+      'mark',
+      fc.tuple(id, ttl, tags).map((a) => a.flat()),
+      none,
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: script(
+      'clear',
+      id.map((one) => [one]),
+      none,
+    ),
+  },
+  { weight: 2, arbitrary: script('index', fc.tuple(fc.constantFrom('', 'P1', 'P2'), ttl), none) },
+  { weight: 1, arbitrary: script('observe', none, none) },
+  {
+    weight: 2,
+    arbitrary: script('live', fc.tuple(epoch, fc.constantFrom(5, 6, LATER), fc.constant(300), seq, lsn), none),
+  },
+  { weight: 1, arbitrary: script('adopt', fc.tuple(epoch, epoch, fc.constantFrom('', '3')), none) },
+  { weight: 1, arbitrary: script('prune', fc.tuple(fc.constant('0'), seq, epoch), none) },
+  { weight: 1, arbitrary: fc.constantFrom<Step>({ lose: 't' }, { lose: 'x' }, { lose: 'e' }, { owner: 'another' }) },
+);
+
+/** Times of Redis are of today; ages are the difference to one of the fixed times above. */
+const masked = (value: unknown) => JSON.stringify(value).replaceAll(/-?\d{12,15}\b/g, 'TIME');
+
+/** A bump also tells how old the epoch is. */
+const shown = (name: Name, reply: readonly unknown[]) =>
+  `${name} ${masked(name === 'bump' ? reply.toSpliced(5, 1, 'AGE') : reply)}`;
+
+/** Fields have no order. */
+const sorted = (fields: Iterable<[string, unknown]>) =>
+  [...fields].map(([field, value]) => [field, String(value)]).toSorted(([a = ''], [b = '']) => (a < b ? -1 : 1));
+
+/** How often the real scripts answered what, so that a test that never reaches anything is noticed. */
+const answered = new Set<string>();
+
+async function onRedis(steps: readonly Step[]): Promise<string[]> {
+  await client.flushall();
+  const pushed: string[] = [];
+  let wake: () => void = () => undefined;
+  const hear = (_channel: string, message: string) => (message === 'end' ? wake() : pushed.push(message));
+  subscriber.on('message', hear);
+  const seen: string[] = [];
+  for (const [at, one] of steps.entries()) {
+    if ('lose' in one) await client.unlink(one.lose === 'e' ? entryName('k1') : `{ns}:${one.lose}`);
+    else if ('owner' in one) {
+      if (await client.exists('{ns}:t')) await client.hset('{ns}:t', '!inc', 'f'.repeat(40));
+    } else {
+      const keys = ['{ns}:t', '{ns}:x', ...one.entries];
+      const args = [`e${(at % 3) + 1}`, CHANNEL, at % 5 === 4 ? 'none' : 'info', ...one.args];
+      const reply = (await client.eval(SCRIPTS[one.script].lua, keys.length, ...keys, ...args)) as unknown[];
+      for (const code of reply.slice(5)) answered.add(`${one.script} ${String(code)}`);
+      seen.push(shown(one.script, reply));
+    }
+    seen.push(masked(await contents()));
+  }
+  const ended = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  await client.publish(CHANNEL, 'end');
+  await ended;
+  subscriber.off('message', hear);
+  return [...seen, ...pushed.map(masked)];
+}
+
+async function contents() {
+  const names = (await client.keys('*')).toSorted();
+  return Promise.all(names.map(async (name) => [name, sorted(Object.entries(await client.hgetall(name)))]));
+}
+
+function onPort(steps: readonly Step[]): string[] {
+  const server = new RedisServer('port', () => Date.now() - WALL);
+  server.replicationId = replicationId;
+  const pushed: string[] = [];
+  server.subscriptions.add({ channels: new Set([CHANNEL]), deliver: (_channel, message) => pushed.push(message) });
+  const seen: string[] = [];
+  for (const [at, one] of steps.entries()) {
+    if ('lose' in one) server.unlink(one.lose === 'e' ? entryName('k1') : `{ns}:${one.lose}`);
+    else if ('owner' in one) {
+      if (server.hash('{ns}:t')) server.hset('{ns}:t', [['!inc', 'f'.repeat(40)]]);
+    } else {
+      const args = [`e${(at % 3) + 1}`, CHANNEL, at % 5 === 4 ? 'none' : 'info', ...one.args];
+      const execution = new Script(server, ['{ns}:t', '{ns}:x', ...one.entries], args);
+      execution.guard();
+      seen.push(shown(one.script, BODIES[one.script](execution)));
+    }
+    const names = server.keys.toSorted();
+    seen.push(masked(names.map((name) => [name, sorted(server.hash(name) ?? [])])));
+  }
+  return [...seen, ...pushed.map(masked)];
+}
+
+describe('the port of the scripts', () => {
+  it('does what the scripts do on a real Redis', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }), async (steps) => {
+        expect(onPort(steps)).toEqual(await onRedis(steps));
+      }),
+      { numRuns: 400 },
+    );
+    const all = [...answered];
+    for (const code of ['hit', 'absent', 'epoch', 'invalidated', 'flux']) expect(all).toContain(`check ${code}`);
+    for (const code of ['stored', 'epoch', 'stale', 'flux']) expect(all).toContain(`put ${code}`);
+    expect(all).toEqual(expect.arrayContaining(['live live', 'live refused', 'adopt adopted', 'adopt changed']));
+  }, 120_000);
+});
