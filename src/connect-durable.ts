@@ -47,8 +47,11 @@ export async function connectDurable(
   options: ConnectOptions,
   parts: DurableParts,
 ): Promise<DurableConnection | undefined> {
-  if (options.durable === false) return undefined;
   const { clock, emit, lambdaMs, namespace, shared } = parts;
+  if (options.durable === false) {
+    await lookForOrphan(shared, parts);
+    return undefined;
+  }
   const obstacle = await obstacleTo(dataSource, shared);
   const dialect = dialectOf(dataSource.options.type);
   if (obstacle !== undefined || shared === undefined || dialect === undefined) {
@@ -59,6 +62,7 @@ export async function connectDurable(
         code: 'outbox-off',
         message: `${obstacle} Until then a process that dies between COMMIT and its invalidation leaves old reports behind, up to their ttl.`,
       });
+    await lookForOrphan(shared, parts);
     return undefined;
   }
   const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
@@ -103,6 +107,26 @@ export async function connectDurable(
       shared.requireWatermark(undefined);
     },
   };
+}
+
+/** Somebody has vouched for this namespace once and nobody does any more: nothing is served until somebody does again. */
+async function lookForOrphan(
+  shared: SharedTruth | undefined,
+  { namespace, lambdaMs, emit }: DurableParts,
+): Promise<void> {
+  try {
+    const seen = await shared?.history.observe();
+    if (seen?.ageMs === undefined || seen.ageMs <= 2 * lambdaMs) return;
+    emit({
+      kind: 'advice',
+      code: 'watermark-orphan',
+      message:
+        `The outbox was on in namespace "${namespace}" and nobody sweeps it any more, so nothing is served from the cache. If it was ` +
+        `switched off for good, choose another namespace, or delete the key {${namespace}}:t when no process sweeps.`,
+    });
+  } catch {
+    // Redis does not answer: that is told by every look-up.
+  }
 }
 
 /** Why there can be no outbox; undefined: there can. */

@@ -53,6 +53,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       marks: resolved.mark,
       markTtlMs: resolved.markTtlMs,
       onMarkError: resolved.onMarkError,
+      walPosition: () => typeorm.walPosition(),
       maxTagsPerKind: BOUNDS.tagsPerKind,
       maxPending: BOUNDS.pendingTags,
     },
@@ -82,6 +83,11 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     unmark: (mark) => invalidations.unmark(mark),
   };
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
+  /** For writes that the plugin has not seen. */
+  const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
+    const lsn = await typeorm.walPosition();
+    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn });
+  };
   const { namespace, lambdaMs, leaseMs } = resolved;
   const dataSources = new DataSources(typeorm, {
     shared,
@@ -128,7 +134,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           varyKey: variantKey,
           atLeast: (req: Request) => sessions.atLeast(req),
           targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
-          invalidate: async (tags, cause) => void (await invalidator.invalidate(tags, cause)),
+          invalidate: invalidateNow,
         },
       });
     },
@@ -195,21 +201,21 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
         throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
       }
-      await invalidator.invalidate(named, cause);
+      await invalidateNow(named, cause);
     },
 
     async invalidatePattern(pattern) {
       const found = resolvePattern(pattern, types);
-      await invalidator.invalidate(found.tags, 'pattern');
+      await invalidateNow(found.tags, 'pattern');
       return found;
     },
 
     async deleteReport(report) {
-      await invalidator.invalidate([tag('report', report)], 'delete');
+      await invalidateNow([tag('report', report)], 'delete');
     },
 
     async clear() {
-      await invalidator.invalidate([EVERYTHING], 'clear');
+      await invalidateNow([EVERYTHING], 'clear');
     },
 
     evict: () => store.evict(),

@@ -31,6 +31,9 @@ export function figuresOf({ level, fault, tally, inversions, seconds, counts }) 
     readErrors: tally.readErrors,
     writeErrors: tally.writeErrors,
     writeMs: spread(tally.writeMs),
+    /** Longest stall of an event loop, and CPU time of the processes that live at the end. */
+    stallMs: Math.max(0, ...counts.map((one) => one?.stallMs ?? 0)),
+    cpuMs: counts.reduce((sum, one) => sum + (one?.cpuMs ?? 0), 0),
     /** @type {Record<string, number>} */
     ways: Object.fromEntries(WAYS.map((way, at) => [way, tally.ways[at] ?? 0])),
     events,

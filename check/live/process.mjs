@@ -50,6 +50,7 @@ const writes = createWrites(dataSource);
 const stalls = monitorEventLoopDelay({ resolution: 10 });
 stalls.enable();
 
+const cpuMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1_000;
 const text = (/** @type {unknown} */ error) => (error instanceof Error ? error.message || error.name : String(error));
 
 /** @param {{ id: number, reads: number[] }} question kind, subject, user, via; and so on */
@@ -96,7 +97,7 @@ async function answer(question) {
     case 'write':
       return answerWrite(question);
     case 'counts':
-      return send({ id: question.id, counts, stallMs: stalls.max / 1e6 });
+      return send({ id: question.id, counts, stallMs: stalls.max / 1e6, cpuMs: cpuMs() });
     default:
       return send({ id: question.id, done: await sabotage.carryOut(question, { load, reports, pace }) });
   }

@@ -18,9 +18,9 @@ import {
 
 /** Batches that each process has at once. */
 const BATCHES = 3;
-const BATCH = 40;
+const BATCH = 64;
 /** One read in so many goes through the middleware, over HTTP. */
-const ROUTE_ONE_IN = 20;
+const ROUTE_ONE_IN = 40;
 const LIST_ONE_IN = 400;
 /** Share of the reads that go to what was written lately. */
 const ABOUT_THE_LATEST = 0.3;

@@ -27,7 +27,7 @@ export function boundsOf(level, fault) {
  */
 export function failuresOf(level, fault, figures) {
   const failures = [];
-  const { crash = false, errors = false } = fault.bound(level);
+  const { inversions = false, errors = false } = fault.bound(level);
   if (figures.reads < FEWEST_READS) failures.push(`only ${figures.reads} reads, which proves nothing`);
   if (fault.inject !== undefined && figures.injected === 0) failures.push('the fault never happened');
   if (figures.impossible > 0) failures.push(`${figures.impossible} answers that nobody gave, or to somebody else`);
@@ -46,7 +46,7 @@ export function failuresOf(level, fault, figures) {
         `stale for ${oldestWhenSent.toFixed(1)} ms when asked for (${origin}), where ${bound} ms are allowed`,
       );
   }
-  if (level.mark && !crash && figures.inversions.answered > 0)
+  if (level.mark && !inversions && figures.inversions.answered > 0)
     failures.push(`${figures.inversions.answered} inversions in spite of marks`);
   return failures;
 }

@@ -6,11 +6,11 @@ import { Gone } from './processes.mjs';
 import { createPlans } from './plans.mjs';
 
 const WRITERS = 8;
-const READS_PER_WRITE = 200;
+const READS_PER_WRITE = 300;
 /** However few reads there are, e.g. while processes are paused. */
 const LONGEST_WITHOUT_A_WRITE_MS = 40;
 /** After a write without an answer, before the truth is asked: whatever was sent has arrived by then. */
-const SETTLE_MS = 300;
+const SETTLE_MS = 100;
 
 /** @typedef {import('./plans.mjs').Plan} Plan */
 

@@ -4,6 +4,9 @@
 /** @typedef {(string | number)[]} Reply */
 /** @typedef {new (server: RedisServer, keys: readonly string[], args: readonly Argument[]) => Script} ScriptClass */
 
+/** As in lua/guard.ts. */
+const UNKNOWN_LSN = 'ffffffffffffffff';
+
 const words = (/** @type {string} */ text) => text.split(' ').filter((word) => word !== '');
 
 /** `name number name number ...` @param {string} text @returns {[string, number][]} */
@@ -151,7 +154,7 @@ export class Script {
   /** @param {readonly string[]} tags */
   invalidate(tags) {
     this.nextSeq();
-    if (this.lsn !== '') this.forgetLsn();
+    this.forgetLsn();
     for (const tag of tags) {
       if (tag === '*') this.set(['!floor', (this.floor = this.seq)]);
       else this.set([`:${tag}`, this.seq]);
@@ -261,9 +264,8 @@ export class Script {
     this.lookForMarks();
     if (this.arg(5) !== '') this.unmark(this.arg(5));
     this.nextSeq();
-    const believed = this.lsn !== '' || this.live === undefined;
-    if (this.arg(6) > this.lsn && believed) this.set(['!lsn', (this.lsn = this.arg(6))]);
-    else if (this.arg(6) === '' && this.lsn !== '') this.forgetLsn();
+    const needed = this.arg(6) === '' ? UNKNOWN_LSN : this.arg(6);
+    if (needed > this.lsn) this.set(['!lsn', (this.lsn = needed)]);
     const tags = this.args.slice(7).map(String);
     for (const tag of tags) if (tag !== '*') this.set([`:${tag}`, this.seq]);
     const leases = this.field('!leases');
@@ -290,8 +292,7 @@ export class Script {
   }
 
   forgetLsn() {
-    this.lsn = '';
-    this.server.hdel(this.t, '!lsn');
+    this.set(['!lsn', (this.lsn = UNKNOWN_LSN)]);
   }
 
   /** @param {string} leases */
@@ -353,7 +354,7 @@ export class Script {
       this.live = at;
       this.lambda = Number(this.arg(6));
       this.set(['!live', at], ['!lambda', this.lambda]);
-      if (this.seq === Number(this.arg(7)) && this.arg(8) > this.lsn) this.set(['!lsn', (this.lsn = this.arg(8))]);
+      if (this.seq === Number(this.arg(7)) && this.arg(8) !== '') this.set(['!lsn', (this.lsn = this.arg(8))]);
       moved = 'live';
     }
     return [...this.head(), moved];
@@ -364,7 +365,10 @@ export class Script {
     let outcome = 'changed';
     if (this.epoch === this.arg(4)) {
       this.begin(this.arg(5), this.owner === 'none' ? (this.field('!inc') ?? 'none') : this.owner);
-      if (this.arg(6) !== '') this.set(['!gen', this.arg(6)]);
+      if (this.arg(6) !== '') {
+        this.set(['!gen', this.arg(6)]);
+        this.forgetLsn();
+      }
       outcome = 'adopted';
     }
     return [...this.head(), outcome];

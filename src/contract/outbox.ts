@@ -3,6 +3,12 @@
 /** A `query()` of TypeORM: of a runner, inside its transaction, or of a DataSource. */
 export type Ask = (sql: string, parameters?: unknown[]) => Promise<unknown>;
 
+/**
+ * Several statements without parameters in one round trip, on the connection of the writer.
+ * @returns the rows that the last one gave back.
+ */
+export type AskAtOnce = (statements: readonly string[]) => Promise<readonly unknown[]>;
+
 export interface OutboxRow {
   readonly id: string;
   /** Undefined: unreadable. */
@@ -58,16 +64,18 @@ export interface OutboxDatabase {
 
 /** The statements of the writers. */
 export interface OutboxWriter {
-  /** Inserts a row in the caller's transaction. @returns its id. */
-  write(ask: Ask, tags: readonly string[]): Promise<string>;
+  /** Inserts a row in the caller's transaction. @param atOnce where the driver can. @returns its id. */
+  write(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string>;
   /** Inserts a row of its own before a statement outside transactions. @returns its id. */
-  intend(ask: Ask, tags: readonly string[]): Promise<string>;
+  intend(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string>;
   /** Rows that triggers wrote for what this connection has committed. */
   byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }>;
   /** Their tags are in force under `epoch`: deletes them in the background, many at once. */
   told(ids: readonly string[], epoch: string): void;
   /** The same at once; without rows it only asks. @returns false if `epoch` is not the true one any more. */
   toldNow(ask: Ask, ids: readonly string[], epoch: string): Promise<boolean>;
+  /** The statements that these rows announced are done, and not in force yet: the next sweep drains them like any other. */
+  executed(ids: readonly string[]): void;
   /** Nothing was written after all: deletes them in the background. */
   withdraw(ids: readonly string[]): void;
   /** Somebody has deleted it, so its tags are in force. @param ask the writer's own: he holds a connection, and there may be no other. */

@@ -12,6 +12,8 @@ export interface InvalidationsOptions extends AnnouncementOptions {
   readonly holdMs: () => number;
   /** `answer`: a writer whose invalidation the store does not take at once is answered, and it goes on in the background. */
   readonly onError: 'hold' | 'answer';
+  /** WAL position that shows all that is committed by now; undefined where nobody reads from replicas. */
+  readonly walPosition?: () => Promise<string | undefined>;
   /** Most tags of one kind in one invalidation; above it the whole kind is meant. */
   readonly maxTagsPerKind: number;
   /** Most tags waiting for the store; above it everything is meant. */
@@ -48,7 +50,6 @@ export class Invalidations implements Invalidator {
   /** Those of whom it is being asked whether somebody else has done it. */
   readonly #asking = new WeakSet<Writer>();
   #lateCause: string | undefined;
-  #lateLsn = '';
   #retrying = false;
   #closed = false;
 
@@ -145,7 +146,6 @@ export class Invalidations implements Invalidator {
     }
     for (const tag of tags) this.#late.set(tag, (this.#late.get(tag) ?? 0) + 1);
     this.#lateCause = this.#lateCause === undefined || this.#lateCause === cause ? cause : 'several';
-    if (lsn !== undefined && lsn > this.#lateLsn) this.#lateLsn = lsn;
     // What was marked stays so until its deadline turns it into an invalidation; here the tags are held in any case.
     if (mark) this.#announcements.ended(mark);
     if (this.#options.onError === 'answer') release();
@@ -163,7 +163,9 @@ export class Invalidations implements Invalidator {
       const batch = [...this.#late];
       const waiting = [...this.#waiting];
       const tags = collapse([...this.#late.keys()], this.#options.maxTagsPerKind);
-      const options = { lsn: this.#lateLsn };
+      // Asked anew: others may have committed since, about whom Redis has forgotten what it knew.
+      const lsn = await this.#options.walPosition?.();
+      const options = lsn === undefined ? {} : { lsn };
       const position = await this.#attempt(tags, this.#lateCause ?? '', started, attempt, options);
       if (position === undefined && !this.#closed) {
         this.#answerDrained(waiting);

@@ -35,6 +35,7 @@ export interface Dialect {
   readonly now: string;
   msSince(time: string): string;
   readonly true: string;
+  readonly false: string;
   readonly connectionId: string;
   /** Where a statement that fails takes the whole transaction with it: the code with which there is none. */
   readonly noTransaction: string | undefined;

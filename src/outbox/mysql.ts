@@ -25,6 +25,7 @@ export const mysql: Dialect = {
   now: 'UTC_TIMESTAMP(6)',
   msSince: (time) => `(TIMESTAMPDIFF(MICROSECOND, ${time}, UTC_TIMESTAMP(6)) / 1000)`,
   true: 'TRUE',
+  false: 'FALSE',
   connectionId: 'CONNECTION_ID()',
   noTransaction: undefined,
   unlessExists: 'ON DUPLICATE KEY UPDATE namespace = namespace',

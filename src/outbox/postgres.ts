@@ -14,7 +14,7 @@ const TIMELINE = `CASE WHEN pg_is_in_recovery() THEN 'recovery' ELSE left(pg_wal
  * Read while the statement runs, so after its snapshot was taken. The position of insertion, because a commit that does
  * not wait for its WAL (synchronous_commit = off) is visible before that is written.
  */
-const LSN = `CASE WHEN pg_is_in_recovery() THEN NULL ELSE upper(lpad(to_hex((pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint), 16, '0')) END`;
+const LSN = `CASE WHEN pg_is_in_recovery() THEN NULL ELSE lpad(to_hex((pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint), 16, '0') END`;
 
 export const postgres: Dialect = {
   name: 'postgres',
@@ -24,6 +24,7 @@ export const postgres: Dialect = {
   now: 'clock_timestamp()',
   msSince: (time) => `(extract(epoch FROM clock_timestamp() - ${time}) * 1000)`,
   true: 'true',
+  false: 'false',
   connectionId: 'pg_backend_pid()',
   noTransaction: '25P01',
   unlessExists: 'ON CONFLICT DO NOTHING',

@@ -1,5 +1,5 @@
 // Runs a statement of ours inside somebody else's transaction so that its failure is not the transaction's.
-import type { Ask } from '../contract/outbox.js';
+import type { Ask, AskAtOnce } from '../contract/outbox.js';
 
 const NAME = 'report_cache';
 
@@ -17,6 +17,23 @@ export async function insideSavepoint<T>(
   try {
     return await statement();
   } catch (error) {
+    await ask(`ROLLBACK TO SAVEPOINT ${NAME}`);
+    throw error;
+  }
+}
+
+/** The same in one round trip, for a statement that stands for itself. */
+export async function insideSavepointAtOnce(
+  ask: Ask,
+  atOnce: AskAtOnce,
+  noTransaction: string | undefined,
+  statement: string,
+): Promise<readonly unknown[]> {
+  try {
+    return await atOnce([`SAVEPOINT ${NAME}`, statement]);
+  } catch (error) {
+    // Nothing of it was executed, because it begins with what it could not do.
+    if ((error as { code?: unknown }).code === noTransaction) return atOnce([statement]);
     await ask(`ROLLBACK TO SAVEPOINT ${NAME}`);
     throw error;
   }

@@ -1,7 +1,7 @@
 // The outbox in a SQL database: what sweeper and writers ask, as single statements over a TypeORM query().
 import { createHash } from 'node:crypto';
 import type { EventSink } from '../contract/events.js';
-import type { Ask, OutboxDatabase, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
+import type { Ask, AskAtOnce, OutboxDatabase, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
 import { EVERYTHING } from '../entry/tags.js';
 import {
   idList,
@@ -10,14 +10,17 @@ import {
   STATE_TABLE,
   type Dialect,
   type Outcome,
+  type Row,
   type ServerFacts,
 } from './dialect.js';
 import { parseTags, rowOf, stateOf } from './rows.js';
-import { insideSavepoint } from './savepoint.js';
+import { insideSavepoint, insideSavepointAtOnce } from './savepoint.js';
 import { Told } from './told.js';
 
 /** Longer lists of tags mean everything; MySQL's TEXT ends at 65,535 bytes. */
 const MOST_CHARACTERS = 60_000;
+/** Printable ASCII without quote and backslash: what tags and namespaces are made of. */
+const LITERAL = /^[ -&(-[\]-~]*$/;
 /** Rows of triggers that one writer takes upon itself; with more, everything is meant. */
 const MOST_TRIGGERED = 1000;
 /** Rows that one collapse replaces. */
@@ -64,12 +67,24 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   // Writers
 
   /** A row that cannot be written costs the caller nothing: his transaction goes on as if it had not been tried. */
-  write(ask: Ask, tags: readonly string[]): Promise<string> {
-    return insideSavepoint(ask, this.parts.dialect.noTransaction, () => this.#insert(ask, tags, false));
+  async write(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string> {
+    const { noTransaction } = this.parts.dialect;
+    const statement = atOnce && this.#literalInsert(tags, false);
+    if (atOnce === undefined || statement === undefined)
+      return insideSavepoint(ask, noTransaction, () => this.#insert(ask, tags, false));
+    const [row] = await insideSavepointAtOnce(ask, atOnce, noTransaction, statement);
+    return idOf((row as Row | undefined)?.['id']);
   }
 
-  intend(ask: Ask, tags: readonly string[]): Promise<string> {
-    return this.#insert(ask, tags, true);
+  /**
+   * Its commit does not wait for the disk where that can be said: the commit of the statement that follows does, and
+   * whatever holds that one on the disk or on a replica holds this one, which is older.
+   */
+  async intend(ask: Ask, tags: readonly string[], atOnce?: AskAtOnce): Promise<string> {
+    const statement = atOnce && this.#literalInsert(tags, true);
+    if (atOnce === undefined || statement === undefined) return this.#insert(ask, tags, true);
+    const [row] = await atOnce(['SET LOCAL synchronous_commit = off', statement]);
+    return idOf((row as Row | undefined)?.['id']);
   }
 
   async byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }> {
@@ -110,6 +125,16 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     const sql = `SELECT id FROM ${this.#outbox} WHERE ${this.#mine} AND id IN (${idList([id])})`;
     const { rows } = await this.#run(sql, [], ask);
     return rows.length === 0;
+  }
+
+  executed(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const sql = `UPDATE ${this.#outbox} SET intent = ${this.parts.dialect.false} WHERE namespace = $1 AND id IN (${idList(ids)})`;
+    this.#run(sql).catch((error: unknown) => {
+      // They are invalidated again and again for a minute instead.
+      const text = error instanceof Error ? error.message : String(error);
+      this.parts.emit({ kind: 'outboxFailed', operation: 'executed', error: text });
+    });
   }
 
   /** Resolves when everything that was told has been taken out, or left to the sweeper. */
@@ -189,15 +214,22 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
 
   async #insert(ask: Ask, tags: readonly string[], intent: boolean): Promise<string> {
     const { dialect, namespace, notify } = this.parts;
-    const text = tags.join(' ');
     const wake = notify && dialect.name === 'postgres';
     const { id } = await this.#run(
       `INSERT INTO ${this.#outbox} (namespace, tags, intent) VALUES ($1, $2, $3)${dialect.returningId(wake ? '$4' : undefined)}`,
-      [text.length > MOST_CHARACTERS ? EVERYTHING : text, intent, ...(wake ? [wakeChannel(namespace)] : [])],
+      [textOf(tags), intent, ...(wake ? [wakeChannel(namespace)] : [])],
       ask,
     );
-    if (id === undefined) throw new Error('The outbox row has no id: is its table what the migration made?');
-    return id;
+    return idOf(id);
+  }
+
+  /** Undefined for texts that could be anything but themselves between quotes. */
+  #literalInsert(tags: readonly string[], intent: boolean): string | undefined {
+    const { dialect, namespace, notify } = this.parts;
+    const text = textOf(tags);
+    if (!LITERAL.test(text) || !LITERAL.test(namespace)) return undefined;
+    const returning = dialect.returningId(notify ? `'${wakeChannel(namespace)}'` : undefined);
+    return `INSERT INTO ${this.#outbox} (namespace, tags, intent) VALUES ('${namespace}', '${text}', ${intent})${returning}`;
   }
 
   /** Without an epoch there is no fence: the rows stand for nothing. */
@@ -246,4 +278,14 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   #run(sql: string, parameters: readonly unknown[] = [], ask = this.parts.ask): Promise<Outcome> {
     return this.parts.dialect.run(ask, sql, [this.parts.namespace, ...parameters]);
   }
+}
+
+function textOf(tags: readonly string[]): string {
+  const text = tags.join(' ');
+  return text.length > MOST_CHARACTERS ? EVERYTHING : text;
+}
+
+function idOf(id: unknown): string {
+  if (typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint') return String(id);
+  throw new Error('The outbox row has no id: is its table what the migration made?');
 }

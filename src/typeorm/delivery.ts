@@ -5,7 +5,7 @@ import type { Invalidator, Mark } from '../contract/invalidation.js';
 import type { Ask, OutboxWriter } from '../contract/outbox.js';
 import { errorText } from './apply-rules.js';
 import { lookUp, lookUpInTransaction, settleCoarsely } from './look-up.js';
-import { askAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
+import { askAs, askAtOnceAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
 import { narrow } from './narrow.js';
 import type { TagBag } from './tag-bag.js';
 
@@ -46,6 +46,14 @@ export interface Prepared {
 
 export const NOTHING: Prepared = { rows: [], marks: [] };
 
+/** Rows are drained in the order of their ids, so with this one all are gone. */
+function latest(rows: readonly string[]): string | undefined {
+  return rows.reduce<string | undefined>(
+    (most, id) => (most === undefined || BigInt(id) > BigInt(most) ? id : most),
+    undefined,
+  );
+}
+
 /** Between two looks at whether the fence has closed. */
 const FENCE_PAUSE_MS = 20;
 
@@ -65,7 +73,9 @@ export class Delivery {
     // A mark on a whole kind would stop all its reports; an outbox row is read only if this process dies.
     if (this.parts.marks) await lookUpInTransaction(runner, bag, this.parts);
     settleCoarsely(bag);
-    return this.#prepare(bag.tags(), (outbox, tags) => outbox.write(askAs(runner), tags));
+    return this.#prepare(bag.tags(), (outbox, tags) =>
+      outbox.write(askAs(runner), tags, askAtOnceAs(runner, this.parts.driver.options.type)),
+    );
   }
 
   /**
@@ -73,7 +83,9 @@ export class Delivery {
    * @throws ERC_MARK
    */
   beforeStatement(runner: QueryRunnerLike, bag: TagBag): Promise<Prepared> {
-    return this.#prepare(bag.tags(), (outbox, tags) => outbox.intend(askAs(runner), tags));
+    return this.#prepare(bag.tags(), (outbox, tags) =>
+      outbox.intend(askAs(runner), tags, askAtOnceAs(runner, this.parts.driver.options.type)),
+    );
   }
 
   async #prepare(
@@ -122,19 +134,20 @@ export class Delivery {
     if (tags.length === 0) return this.withdraw(prepared);
     const lsn = ask && (await this.parts.replayNeeded(ask));
     const [mark, ...others] = prepared.marks;
-    const [first] = rows;
+    const last = latest(rows);
     const committed = {
       ...(mark && { mark }),
       ...(lsn !== undefined && { lsn }),
       // Under a fence it is not enough: who has drained it does not say how old his epoch is.
       ...(durable &&
         ask &&
-        first !== undefined &&
-        !durable.fencedAnswers && { isDrained: () => durable.outbox.isGone(ask, first) }),
+        last !== undefined &&
+        !durable.fencedAnswers && { isDrained: () => durable.outbox.isGone(ask, last) }),
     };
     const position = await this.#invalidate(tags, cause, committed);
     await Promise.all(others.map((other) => this.parts.invalidator.unmark(other)));
-    if (position === undefined || durable === undefined) return;
+    if (durable === undefined) return;
+    if (position === undefined) return durable.outbox.executed(prepared.rows);
     if (durable.fencedAnswers && ask) await this.#untilFenced(durable, ask, rows, position);
     else durable.outbox.told(rows, position.epoch);
   }

@@ -24,7 +24,7 @@ import { Schema } from './schema.js';
 import { flavourOf } from './sql-tokens.js';
 import { statementReader } from './statement.js';
 import { CacheSubscriber } from './subscriber.js';
-import { isPostgresLike, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
+import { isPostgresLike, OWN, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
 
 export interface TypeormPluginOptions {
   readonly invalidator: Invalidator;
@@ -117,6 +117,14 @@ export class TypeormPlugin {
       throw error;
     }
     dataSource.initialize = wrapped;
+  }
+
+  /** WAL position that shows all that is committed by now; undefined where no connected DataSource has replicas, or several have. */
+  async walPosition(): Promise<string | undefined> {
+    const replicated = [...this.#connections.keys()].filter(({ options }) => options.replication !== undefined);
+    const [only] = replicated;
+    if (only === undefined || replicated.length > 1 || !isPostgresLike(only.options.type)) return undefined;
+    return walPosition((sql) => only.query(OWN + sql));
   }
 
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */

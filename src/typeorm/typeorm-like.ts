@@ -1,5 +1,5 @@
 // The members of TypeORM that the plugin uses, as structural types: nothing here loads TypeORM.
-import type { Ask } from '../contract/outbox.js';
+import type { Ask, AskAtOnce } from '../contract/outbox.js';
 
 export interface ColumnLike {
   readonly propertyName: string;
@@ -179,6 +179,27 @@ export const OWN = '/* report cache */ ';
 /** Runs the library's own statements on the connection of `runner`. */
 export function askAs(runner: QueryRunnerLike): Ask {
   return (sql, parameters) => runner.query(OWN + sql, parameters);
+}
+
+/**
+ * TypeORM's query() gives nothing back of several statements in one string; node-postgres does. Undefined for every other
+ * driver, and for clients that only look like it.
+ */
+export function askAtOnceAs(runner: QueryRunnerLike, type: string): AskAtOnce | undefined {
+  const client: unknown = Reflect.get(runner, 'databaseConnection');
+  if (type !== 'postgres' || !isClient(client)) return undefined;
+  return async (statements) => {
+    const answer = await client.query(OWN + statements.join('; '));
+    const last: unknown = Array.isArray(answer) ? answer.at(-1) : answer;
+    const rows: unknown = typeof last === 'object' && last !== null ? Reflect.get(last, 'rows') : undefined;
+    return Array.isArray(rows) ? rows : [];
+  };
+}
+
+/** node-postgres of 8.x, written in JavaScript: a status of the transaction is what the others do not have. */
+function isClient(client: unknown): client is { query(text: string): Promise<unknown> } {
+  const has = (method: string) => typeof Reflect.get(client as object, method) === 'function';
+  return typeof client === 'object' && client !== null && has('query') && has('getTransactionStatus');
 }
 
 const POSTGRES_LIKE: readonly string[] = ['postgres', 'aurora-postgres', 'cockroachdb'];

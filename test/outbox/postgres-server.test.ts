@@ -24,8 +24,8 @@ describe('the WAL position of a scan', () => {
     for (let count = 0; count < 20; count += 1) {
       await outbox.write(database.ask, ['a:1']);
       const [row] = (await database.source.query(
-        `SELECT upper(lpad(to_hex((pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint), 16, '0')) AS inserted,
-                upper(lpad(to_hex((pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint), 16, '0')) AS written`,
+        `SELECT lpad(to_hex((pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint), 16, '0') AS inserted,
+                lpad(to_hex((pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint), 16, '0') AS written`,
       )) as { inserted: string; written: string }[];
       const { lsn } = await outbox.scan(1);
       expect(lsn).toMatch(/^[0-9A-F]{16}$/);

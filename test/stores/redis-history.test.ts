@@ -95,7 +95,7 @@ describe('what is kept of the table', () => {
   it('before anybody has given them: neither generation nor watermark nor leases', async () => {
     const { store, raw } = await namespaces.create();
     await store.invalidate(['*']);
-    expect(Object.keys(await raw.table()).toSorted()).toEqual(['!born', '!ep', '!floor', '!inc', '!seq']);
+    expect(Object.keys(await raw.table()).toSorted()).toEqual(['!born', '!ep', '!floor', '!inc', '!lsn', '!seq']);
     expect(await store.position()).not.toHaveProperty('lsn');
   });
 });

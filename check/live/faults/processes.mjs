@@ -30,7 +30,7 @@ export const PROCESS_FAULTS = [
     name: 'kill',
     rows: '7',
     what: 'kill -9 of a process at any moment; another one takes its place',
-    bound: () => ({ crash: true }),
+    bound: () => ({ inversions: true }),
     everyMs: 1_000,
     async inject(stage) {
       const slot = someone(stage);
@@ -42,7 +42,7 @@ export const PROCESS_FAULTS = [
     name: 'kill-before-bump',
     rows: '7',
     what: 'SIGKILL between COMMIT and the invalidation',
-    bound: () => ({ crash: true }),
+    bound: () => ({ inversions: true }),
     everyMs: 600,
     inject: (stage) => dieAt(someone(stage), 'bump'),
   },
@@ -51,7 +51,7 @@ export const PROCESS_FAULTS = [
     rows: '8',
     what: 'SIGKILL after MARK, before COMMIT',
     levels: ({ mark }) => mark,
-    bound: () => ({ crash: true }),
+    bound: () => ({ inversions: true }),
     everyMs: 600,
     inject: (stage) => dieAt(someone(stage), 'mark'),
   },

@@ -41,7 +41,7 @@ export const REDIS_FAULTS = [
     name: 'redis-empty',
     rows: '15',
     what: 'SIGKILL of Redis, restarted empty',
-    bound: () => ({}),
+    bound: () => ({ inversions: true }),
     everyMs: 1_200,
     async inject(stage) {
       await stage.redis.kill();
@@ -53,7 +53,7 @@ export const REDIS_FAULTS = [
     name: 'redis-older',
     rows: '16',
     what: 'SIGKILL of Redis, restarted from a snapshot older than the last writes',
-    bound: () => ({}),
+    bound: () => ({ inversions: true }),
     everyMs: 300,
     async inject(stage) {
       await stage.redis.snapshot();
@@ -79,7 +79,7 @@ export const REDIS_FAULTS = [
     name: 'table-lost',
     rows: '12',
     what: 'DEL of the tag table',
-    bound: () => ({}),
+    bound: () => ({ inversions: true }),
     everyMs: 400,
     inject: (stage) => stage.redis.admin.del(tableOf(stage)),
   },
@@ -87,7 +87,7 @@ export const REDIS_FAULTS = [
     name: 'evict-allkeys',
     rows: '12, 13',
     what: 'maxmemory with allkeys-lru: entries and the tag table are evicted',
-    bound: () => ({}),
+    bound: () => ({ inversions: true }),
     ...evicting('allkeys-lru', []),
   },
   {

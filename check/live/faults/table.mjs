@@ -9,7 +9,8 @@ import { REDIS_FAULTS } from './redis.mjs';
  * What answers may be, beyond what the level itself allows: by how much they may be older than what they miss.
  * @typedef {object} Bound
  * @property {number} [answered] ms; 0 if not given, Infinity where nothing is promised
- * @property {boolean} [crash] whether writers die, so that a value may be seen before it is invalidated
+ * @property {boolean} [inversions] whether a mark can be lost with whoever made or kept it, so that a value may be seen
+ *   before it is invalidated
  * @property {boolean} [errors] whether readers and writers may get errors, because the database itself is away
  */
 

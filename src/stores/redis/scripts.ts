@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Position } from '../../contract/entry.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import { BUMP } from './lua/bump.js';
+import { UNKNOWN_LSN } from './lua/guard.js';
 import { CHECK } from './lua/check.js';
 import { INDEX } from './lua/index-position.js';
 import { CLEAR, MARK } from './lua/mark.js';
@@ -143,7 +144,12 @@ export class Scripts {
       this.#live = live;
       this.tell.watermark(live);
     }
-    const position = { epoch, seq: Number(seq), ...(lsn ? { lsn } : {}), ...(live ? {} : { live }) };
+    const position = {
+      epoch,
+      seq: Number(seq),
+      ...(lsn && lsn !== UNKNOWN_LSN ? { lsn } : {}),
+      ...(live ? {} : { live }),
+    };
     return { position, ageMs, rest };
   }
 

@@ -8,7 +8,7 @@ import { distinct, endsOf, farWay, sourceOf, wayOf, type Source } from './source
 /**
  * A path is followed when a statement ends. Another transaction may give it a new end afterwards and be committed
  * first: that end is then missing among the tags of the first. So whoever adds ends to paths has them told again for
- * as long as such a transaction may last.
+ * some seconds. Who takes longer from his statement to his commit can still miss one.
  */
 export interface LatePlan {
   /** An update that leaves all of these alone adds nothing. */

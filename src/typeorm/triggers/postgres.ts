@@ -29,6 +29,16 @@ const OPERATIONS = [
 /** For the search of the catalogue: the names of a table's triggers are its function's and one of these. */
 export const SUFFIXES: readonly string[] = OPERATIONS.map(([operation]) => operation);
 
+/** The sweeper repeats announcements while they are younger than this (INTENT_MS in outbox/sweep.ts). */
+const YOUNG_S = 60;
+/** Late tags are repeated for this long: a transaction seldom lasts longer between a statement and its commit. */
+const LATE_S = 10;
+/**
+ * With more of them waiting, no further ones are written: the sweeper would come to mean everything. Under so many
+ * changes of relations a path may miss an end until the next write or the ttl.
+ */
+const MOST_LATE = 300;
+
 /** Never the schema of somebody who can put a function in the way. */
 const SAFE_PATH = 'SET search_path = pg_catalog, pg_temp';
 
@@ -70,6 +80,7 @@ function bodyFor(plan: TablePlan, names: Names): string {
       .filter((sql) => sql !== '')
       .join('\n      ');
   const insert = `INSERT INTO ${names.outbox} (namespace, tags, intent, source) VALUES`;
+  const insertLate = insert.replace('source)', 'source, at)');
   const namespace = literal(names.namespace);
   return `
 DECLARE
@@ -88,6 +99,10 @@ BEGIN
     ELSE
       found_tags := ${literal(plan.whole.join(' '))};
     END IF;
+    IF late_tags <> '' AND (SELECT count(*) >= ${MOST_LATE} FROM (SELECT FROM ${names.outbox} AS o
+      WHERE o.namespace = ${namespace} AND o.source = 'trigger-late' LIMIT ${MOST_LATE}) AS late) THEN
+      late_tags := NULL;
+    END IF;
   EXCEPTION WHEN OTHERS THEN
     found_tags := '*';
     RAISE WARNING 'report cache: the trigger of % failed (%), everything is invalidated', ${literal(table)}, SQLSTATE;
@@ -96,9 +111,9 @@ BEGIN
     RETURN NULL;
   ELSIF writable THEN
     ${insert} (${namespace}, found_tags, false, 'trigger');
+    -- Not the writer's to take away again: see late-plan.ts.
     IF late_tags <> '' THEN
-      -- Not the writer's to take away again: see late-plan.ts.
-      ${insert} (${namespace}, late_tags, true, 'trigger-late');
+      ${insertLate} (${namespace}, late_tags, true, 'trigger-late', clock_timestamp() - interval '${YOUNG_S - LATE_S} s');
     END IF;
   ELSE
     RAISE WARNING 'report cache: the outbox cannot be written, a change of % invalidates nothing', ${literal(table)};

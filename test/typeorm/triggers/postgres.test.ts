@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { postgres } from '../../../src/outbox/postgres.js';
+import { INTENT_MS } from '../../../src/outbox/sweep.js';
 import { SqlOutbox } from '../../../src/outbox/sql-outbox.js';
 import { NAMESPACE, openOutbox, seed, type Outbox } from './support.js';
 
@@ -236,6 +237,21 @@ describe('paths that others change meanwhile', () => {
     expect(await late(`INSERT INTO student (name, "tutorId") VALUES ('new', 1)`)).toEqual([]);
     expect(await late('DELETE FROM student_parents_parent')).toEqual([]);
     expect(await late('UPDATE grade SET "studentId" = 2 WHERE id = 1')).toEqual([]);
+  });
+
+  it('for ten seconds, as the sweeper counts, and never so many that it comes to mean everything', async () => {
+    await db.query(`INSERT INTO parent (name) SELECT 'p' FROM generate_series(1, 400)`);
+    await db.query('DELETE FROM report_cache_outbox; INSERT INTO student_parents_parent VALUES (1, 3)');
+    const [row] = await db.query(
+      'SELECT extract(epoch FROM clock_timestamp() - at)::float AS age FROM report_cache_outbox WHERE intent',
+    );
+    expect(INTENT_MS / 1000 - row.age).toBeGreaterThan(5);
+    expect(INTENT_MS / 1000 - row.age).toBeLessThanOrEqual(10);
+    await db.query(
+      'DO $$ BEGIN FOR i IN 4..400 LOOP INSERT INTO student_parents_parent VALUES (1, i); END LOOP; END $$',
+    );
+    const [counted] = await db.query('SELECT count(*)::int AS late FROM report_cache_outbox WHERE intent');
+    expect(counted).toEqual({ late: 300 });
   });
 
   it('the writer does not take these rows for his own', async () => {

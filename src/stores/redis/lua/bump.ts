@@ -1,5 +1,5 @@
 // BUMP: one new sequence number for all tags of a write, told to every process.
-import { ALLOW_OOM, GUARD } from './guard.js';
+import { ALLOW_OOM, GUARD, UNKNOWN_LSN } from './guard.js';
 import { MARKS } from './marks.js';
 
 /**
@@ -13,15 +13,10 @@ import { MARKS } from './marks.js';
 export const BUMP = `${ALLOW_OOM}${GUARD}${MARKS}
 if ARGV[5] ~= '' then unmark(ARGV[5]) end
 seq = redis.call('HINCRBY', t, '!seq', 1)
--- An unknown position is known again only when a sweep says so: a writer may have read his before the unknown commit.
--- Where nobody sweeps, he is believed all the same, or no replica ever would be.
-if ARGV[6] > lsn and (lsn ~= '' or not live) then
-  lsn = ARGV[6]
+local needed = ARGV[6] == '' and '${UNKNOWN_LSN}' or ARGV[6]
+if needed > lsn then
+  lsn = needed
   redis.call('HSET', t, '!lsn', lsn)
-elseif ARGV[6] == '' and lsn ~= '' then
-  -- What this write needs of a replica is not known, so no replica is believed until somebody knows again.
-  lsn = ''
-  redis.call('HDEL', t, '!lsn')
 end
 local all = false
 for from = 8, #ARGV, 500 do

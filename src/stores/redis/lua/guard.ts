@@ -1,5 +1,11 @@
 // GUARD, the opening of every script: makes sure that the tag table belongs to this very Redis server's history.
 
+/**
+ * In the place of a WAL position: nobody knows how far a replica must have replayed. Greater than any, so that it stays
+ * until a sweep says better: a writer may have read his own position before the unknown write was committed.
+ */
+export const UNKNOWN_LSN = 'ffffffffffffffff';
+
 /** Begins a history, empty and under another name, and tells every process. */
 export const begin = (epoch: string) => `
   ep, seq = ${epoch}, seq + 1
@@ -19,7 +25,7 @@ export const begin = (epoch: string) => `
  * Redis in ms, and `head()`, the opening of every reply: {epoch, seq, age of the watermark in ms or -1, its
  * lambda or 0, lsn or ''}.
  * Fields of the table: `!ep` epoch, `!inc` replication id, `!seq` sequence, `!floor` oldest valid asOf, `!born` when the
- * epoch began, `!live` and `!lambda` the watermark, `!gen` generation, `!lsn` WAL position, `!leases` who holds a lease that
+ * epoch began, `!live` and `!lambda` the watermark, `!gen` generation, `!lsn` WAL position or {@link UNKNOWN_LSN}, `!leases` who holds a lease that
  * writers wait for, `!marks` there are marks, `:<tag>` last invalidation. Publishes `<epoch> <seq>` on a change of epoch.
  */
 export const GUARD = `

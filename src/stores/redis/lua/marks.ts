@@ -1,4 +1,5 @@
 // MARKS: writes that have announced themselves before their COMMIT and have not ended.
+import { UNKNOWN_LSN } from './guard.js';
 
 /**
  * Marks live in `{ns}:x`, which is absent most of the time: `<tag>` → `id deadline id deadline …`, and `!<id>` →
@@ -14,8 +15,8 @@ if marked then
   local function invalidate(tags)
     seq = redis.call('HINCRBY', t, '!seq', 1)
     -- What its write, if there was one, needs of a replica is not known.
-    if lsn ~= '' then redis.call('HDEL', t, '!lsn') end
-    lsn = ''
+    lsn = '${UNKNOWN_LSN}'
+    redis.call('HSET', t, '!lsn', lsn)
     for i = 1, #tags do
       if tags[i] == '*' then
         floor = seq

@@ -1,5 +1,5 @@
 // OBSERVE, LIVE, ADOPT, PRUNE: what the sweeper asks and tells Redis.
-import { ALLOW_OOM, begin, GUARD } from './guard.js';
+import { ALLOW_OOM, begin, GUARD, UNKNOWN_LSN } from './guard.js';
 
 /** Returns head + {clock of Redis in ms, generation or ''}. */
 export const OBSERVE = `${ALLOW_OOM}${GUARD}
@@ -22,7 +22,7 @@ local at = tonumber(ARGV[5])
 if ep == ARGV[4] and at <= clock() and (not live or at > live or live > clock()) then
   live, lambda, moved = at, tonumber(ARGV[6]), 'live'
   redis.call('HSET', t, '!live', live, '!lambda', lambda)
-  if seq == tonumber(ARGV[7]) and ARGV[8] > lsn then
+  if seq == tonumber(ARGV[7]) and ARGV[8] ~= '' then
     lsn = ARGV[8]
     redis.call('HSET', t, '!lsn', lsn)
   end
@@ -41,7 +41,11 @@ local outcome = 'changed'
 if ep == ARGV[4] then
   if inc == 'none' and owner then inc = owner end
   ${begin('ARGV[5]')}
-  if ARGV[6] ~= '' then redis.call('HSET', t, '!gen', ARGV[6]) end
+  if ARGV[6] ~= '' then
+    -- The sweep that follows knows the position; writers of before the epoch may not.
+    lsn = '${UNKNOWN_LSN}'
+    redis.call('HSET', t, '!gen', ARGV[6], '!lsn', lsn)
+  end
   outcome = 'adopted'
 end
 local reply = head()
