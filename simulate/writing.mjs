@@ -37,7 +37,7 @@ export class Writing {
       })
     );
     this.delivery = new Delivery({
-      driver: /** @type {import('../src/typeorm/typeorm-like.js').DriverLike} */ ({}),
+      driver: /** @type {import('../src/typeorm/typeorm-like.js').DriverLike} */ ({ options: { type: 'simulated' } }),
       invalidator: {
         mark: (tags) => invalidations.mark(tags),
         unmark: (mark) => invalidations.unmark(mark),

@@ -99,6 +99,7 @@ export class SimOutboxDatabase {
 /** The statements of the writers, over their own connections. @implements {OutboxWriter} */
 export class SimOutboxWriter {
   #told;
+  #settle;
 
   /** @param {SimProcess} process @param {Lane} lane for what is done in the background */
   constructor(process, lane) {
@@ -107,6 +108,12 @@ export class SimOutboxWriter {
       process.ask(lane, `delete outbox rows ${ids.join(' ')} under ${epoch}`, (database, answer) =>
         answer(database.deleteRows(ids, epoch)),
       );
+    /** @param {readonly string[]} ids */
+    this.#settle = (ids) =>
+      process.ask(lane, `settle outbox rows ${ids.join(' ')}`, (database, answer) => {
+        database.settleRows(ids);
+        answer(undefined);
+      });
     this.#told = new Told(remove, (event) => process.world.heard(process, event));
   }
 
@@ -132,6 +139,12 @@ export class SimOutboxWriter {
   /** @param {Ask} ask @param {readonly string[]} ids @param {string} epoch */
   async toldNow(ask, ids, epoch) {
     return (await ask('DELETE under the fence', [ids, epoch])) === true;
+  }
+
+  /** @param {readonly string[]} ids */
+  executed(ids) {
+    // A failure is nobody's: they are swept as announcements for a while.
+    if (ids.length > 0) this.#settle(ids).catch(() => undefined);
   }
 
   /** @param {readonly string[]} ids */
