@@ -99,9 +99,13 @@ export class SimOutboxDatabase {
 /** The statements of the writers, over their own connections. @implements {OutboxWriter} */
 export class SimOutboxWriter {
   #told;
+  #process;
+  #lane;
 
   /** @param {SimProcess} process @param {Lane} lane for what is done in the background */
   constructor(process, lane) {
+    this.#process = process;
+    this.#lane = lane;
     /** @type {(ids: readonly string[], epoch: string | undefined) => Promise<unknown>} */
     const remove = (ids, epoch) =>
       process.ask(lane, `delete outbox rows ${ids.join(' ')} under ${epoch}`, (database, answer) =>
@@ -132,6 +136,16 @@ export class SimOutboxWriter {
   /** @param {Ask} ask @param {readonly string[]} ids @param {string} epoch */
   async toldNow(ask, ids, epoch) {
     return (await ask('DELETE under the fence', [ids, epoch])) === true;
+  }
+
+  /** @param {readonly string[]} ids */
+  executed(ids) {
+    if (ids.length === 0) return;
+    void this.#process.ask(this.#lane, `rows ${ids.join(' ')} are executed`, (database, answer) => {
+      const { outbox } = database.committed;
+      database.change({ outbox: outbox.map((row) => (ids.includes(row.id) ? { ...row, intent: false } : row)) });
+      answer(undefined);
+    });
   }
 
   /** @param {readonly string[]} ids */
