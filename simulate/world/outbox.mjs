@@ -99,21 +99,18 @@ export class SimOutboxDatabase {
 /** The statements of the writers, over their own connections. @implements {OutboxWriter} */
 export class SimOutboxWriter {
   #told;
-  #settle;
+  #process;
+  #lane;
 
   /** @param {SimProcess} process @param {Lane} lane for what is done in the background */
   constructor(process, lane) {
+    this.#process = process;
+    this.#lane = lane;
     /** @type {(ids: readonly string[], epoch: string | undefined) => Promise<unknown>} */
     const remove = (ids, epoch) =>
       process.ask(lane, `delete outbox rows ${ids.join(' ')} under ${epoch}`, (database, answer) =>
         answer(database.deleteRows(ids, epoch)),
       );
-    /** @param {readonly string[]} ids */
-    this.#settle = (ids) =>
-      process.ask(lane, `settle outbox rows ${ids.join(' ')}`, (database, answer) => {
-        database.settleRows(ids);
-        answer(undefined);
-      });
     this.#told = new Told(remove, (event) => process.world.heard(process, event));
   }
 
@@ -143,8 +140,12 @@ export class SimOutboxWriter {
 
   /** @param {readonly string[]} ids */
   executed(ids) {
-    // A failure is nobody's: they are swept as announcements for a while.
-    if (ids.length > 0) this.#settle(ids).catch(() => undefined);
+    if (ids.length === 0) return;
+    void this.#process.ask(this.#lane, `rows ${ids.join(' ')} are executed`, (database, answer) => {
+      const { outbox } = database.committed;
+      database.change({ outbox: outbox.map((row) => (ids.includes(row.id) ? { ...row, intent: false } : row)) });
+      answer(undefined);
+    });
   }
 
   /** @param {readonly string[]} ids */
