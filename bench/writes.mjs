@@ -30,7 +30,7 @@ const { values: flags } = parseArgs({
 });
 const plan = flags.quick
   ? { warmUp: 200, rounds: 3, slices: 10, writes: 10, invalidations: 2_000 }
-  : { warmUp: 1_000, rounds: 9, slices: 40, writes: 20, invalidations: 20_000 };
+  : { warmUp: 1_000, rounds: 7, slices: 30, writes: 20, invalidations: 20_000 };
 const arms = ARMS.filter(({ name }, index) => index === 0 || (flags.only?.split(',').includes(name) ?? true));
 
 if (!existsSync(here('../dist/esm/index.js'))) {

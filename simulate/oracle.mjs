@@ -68,7 +68,8 @@ export class Oracle {
   /** How old an answered write may be that a reader does not see. @param {string} consistency */
   #answeredBound(consistency) {
     const lease = consistency === 'lease' ? this.settings.leaseMs : 0;
-    return this.split ? this.#committedBound(consistency) : lease;
+    // A fence that writers wait for holds in a split too.
+    return this.split && !this.settings.fencedAnswers ? this.#committedBound(consistency) : lease;
   }
 
   /** The same for one that nobody has answered for. @param {string} consistency */

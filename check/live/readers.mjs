@@ -18,7 +18,7 @@ import {
 
 /** Batches that each process has at once. */
 const BATCHES = 3;
-const BATCH = 64;
+const BATCH = 40;
 /** One read in so many goes through the middleware, over HTTP. */
 const ROUTE_ONE_IN = 40;
 const LIST_ONE_IN = 400;

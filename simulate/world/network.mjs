@@ -90,11 +90,13 @@ export class RedisLink {
   /**
    * The connection breaks: what was sent may or may not be executed, and what was answered is lost. Until the process
    * hears of it, it writes to a dead connection.
+   * @param {boolean} [gone] the server itself has ended, and with it everything that was under way to it
    */
-  breakDown() {
+  breakDown(gone = false) {
     const { random } = this.scheduler;
     for (const request of this.requests.waiting)
       if (random.chance(0.5)) this.scheduler.add(this.ghosts, request.label, request.run);
+    if (gone) this.ghosts.waiting = [];
     this.requests.waiting = [];
     this.replies.waiting = [];
     for (const subscriber of this.subscribers) subscriber.drop();
