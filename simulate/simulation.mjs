@@ -149,6 +149,8 @@ export class World {
   /** @param {SimProcess} process @param {import('../src/contract/events.js').CacheEvent} event */
   heard(process, event) {
     if (event.kind !== 'hit' && event.kind !== 'miss') this.count(`event ${event.kind}`);
+    // No statement of the outbox is refused here.
+    if (event.kind === 'outboxFailed') this.oracle.fail('error', event.error);
     if (event.kind === 'miss') this.count(`miss ${event.reason}`);
     this.trace?.(`              ${process.name}: ${JSON.stringify(event)}`);
   }

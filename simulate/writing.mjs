@@ -37,7 +37,9 @@ export class Writing {
       })
     );
     this.delivery = new Delivery({
-      driver: /** @type {import('../src/typeorm/typeorm-like.js').DriverLike} */ ({ options: { type: 'simulated' } }),
+      driver: /** @type {import('../src/typeorm/typeorm-like.js').DriverLike} */ (
+        /** @type {unknown} */ ({ options: { type: 'postgres' } })
+      ),
       invalidator: {
         mark: (tags) => invalidations.mark(tags),
         unmark: (mark) => invalidations.unmark(mark),
