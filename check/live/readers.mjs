@@ -85,7 +85,7 @@ export function createReaders({ slots, oracle, tally, random, over }) {
       if (shown === null) continue;
       tally.reads += 1;
       tally.came(answer.ways[at]);
-      const { stale, inverted, impossible } = oracle.judge(claims, read.kind, read.subject, shown);
+      const { stale, inverted, impossible } = oracle.judge(claims, read.kind, read.subject, shown, answer.at[at]);
       if (inverted !== undefined) tally.inversions.push(inverted);
       if (impossible !== undefined) tally.impossible += 1;
       if (stale === undefined) continue;
