@@ -12,8 +12,8 @@ export const USAGE = `npm run check:fresh [-- options]
   --faults        only the live check, without faults and under each of them
   --only a,b      only these faults: ${FAULTS.map((fault) => fault.name).join(', ')}
   --levels a,b    of ${LEVELS.map((level) => level.name).join(', ')}
-  --resume        leaves out what earlier runs have shown to be well, and keeps their figures
-  --results       writes all figures that are kept to check/RESULTS.md
+  --resume        leaves out what earlier runs have shown to be well with as many reads
+  --results       writes check/RESULTS.md: the newest figures of each level and fault that check/live/out keeps
   --arms a,b      only the arms, of ${ARMS.map((arm) => arm.name).join(', ')}
   --reads N       reads of each arm, or of each level under each fault, instead of its own number
   --seconds N     of each level under each fault, at most
@@ -78,6 +78,7 @@ export function parseOptions(args) {
     })),
     live: {
       runs: withLive ? liveRuns(values, reads, seconds) : [],
+      keep: !values.quick,
       resume: values.resume,
       write: values.results,
     },

@@ -68,7 +68,7 @@ export async function connectDurable(
   const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
   const { schema } = dataSource.options;
   const { notify = false } = options;
-  const outbox = new SqlOutbox({ dialect, ask, namespace, emit, notify, ...(schema !== undefined && { schema }) });
+  const outbox = new SqlOutbox({ dialect, ask, namespace, emit, clock, notify, ...(schema !== undefined && { schema }) });
   const { history } = shared;
   const { maxTtlMs } = parts;
   const sweeper = new Sweeper({ history, database: outbox, clock, emit, lambdaMs, maxTtlMs });

@@ -1,4 +1,5 @@
 // Knows what every row's writer was told and what anybody has seen, and judges whole batches of answers by it.
+import { monotonic } from './clock.mjs';
 import { CLASS, GRADES, isGrade, LIST, OWN, ROWS, rowOfStudent, STUDENT } from './world.mjs';
 
 /**
@@ -91,7 +92,7 @@ export class Oracle {
   /** @returns {Claims} */
   claims() {
     return {
-      sentAt: performance.now(),
+      sentAt: monotonic(),
       known: this.#known.slice(),
       seen: this.#seen.slice(),
       place: this.#place.slice(),
@@ -104,10 +105,10 @@ export class Oracle {
    * @param {number} kind
    * @param {number} subject
    * @param {readonly number[]} shown row, version, row, version
+   * @param {number} [answeredAt]
    * @returns {Verdict}
    */
-  judge(claims, kind, subject, shown) {
-    const answeredAt = performance.now();
+  judge(claims, kind, subject, shown, answeredAt = monotonic()) {
     this.#answer += 1;
     /** @type {Staleness | undefined} */
     let stale;

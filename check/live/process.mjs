@@ -61,7 +61,7 @@ async function answerReads({ id, reads }) {
     asked.push(
       reports
         .read(kind, subject, user, via)
-        .catch((error) => ({ shown: undefined, way: 0, crossed: false, error: text(error) })),
+        .catch((error) => ({ shown: undefined, way: 0, at: 0, crossed: false, error: text(error) })),
     );
   }
   const answers = await Promise.all(asked);
@@ -70,6 +70,7 @@ async function answerReads({ id, reads }) {
     id,
     shown: answers.map((one) => one.shown ?? null),
     ways: answers.map((one) => one.way),
+    at: answers.map((one) => one.at),
     errors,
     crossed: answers.filter((one) => one.crossed).length,
   });

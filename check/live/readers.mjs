@@ -18,7 +18,7 @@ import {
 
 /** Batches that each process has at once. */
 const BATCHES = 3;
-const BATCH = 64;
+const BATCH = 40;
 /** One read in so many goes through the middleware, over HTTP. */
 const ROUTE_ONE_IN = 40;
 const LIST_ONE_IN = 400;
@@ -85,7 +85,7 @@ export function createReaders({ slots, oracle, tally, random, over }) {
       if (shown === null) continue;
       tally.reads += 1;
       tally.came(answer.ways[at]);
-      const { stale, inverted, impossible } = oracle.judge(claims, read.kind, read.subject, shown);
+      const { stale, inverted, impossible } = oracle.judge(claims, read.kind, read.subject, shown, answer.at[at]);
       if (inverted !== undefined) tally.inversions.push(inverted);
       if (impossible !== undefined) tally.impossible += 1;
       if (stale === undefined) continue;

@@ -40,6 +40,10 @@ const COLUMNS = [
   ['joined', (one) => share(one.ways['collapsed'] ?? 0, one.reads)],
   ['computed', (one) => share((one.ways['miss'] ?? 0) + (one.ways['bypass'] ?? 0), one.reads)],
   ['stale after the answer, ms p50/p99/max', (one) => ages(one.stale.answered)],
+  [
+    'oldest when asked',
+    (one) => (one.stale.answered.count === 0 ? '-' : milliseconds(one.stale.answered.oldestWhenSent)),
+  ],
   ['allowed', (one) => boundText(boundsOf(levelNamed(one.level), faultNamed(one.fault)).answered)],
   ['after a crash or lost reply', (one) => ages(one.stale.found)],
   ['after foreign writes', (one) => ages(one.stale.foreign)],
@@ -75,9 +79,9 @@ export function markdownOf(results, servers) {
     `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${(totalmem() / 2 ** 30).toFixed(0)} GB, Node ${process.versions.node}, Redis ${servers.redis}, PostgreSQL ${servers.postgres};`,
     `4 processes, Redis, PostgreSQL and the checker share them. Lease ${LEASE_MS} ms, LAMBDA ${LAMBDA_MS} ms.`,
     '',
-    'Ages count from the acknowledgement that was missed until the answer. What is allowed holds when the question is sent:',
-    'what a busy machine adds between the decision and the answer is not the age of what was decided. A level with',
-    '`-plain` has no outbox, no sweeper and no triggers: what nobody announces lives there until its ttl.',
+    'Ages count from the acknowledgement that was missed until the process had its answer. What is allowed holds when the',
+    'question is asked: what a slow computation or a busy machine adds until the answer is not the age of what was decided.',
+    'A level with `-plain` has no outbox, no sweeper and no triggers: what nobody announces lives there until its ttl.',
     'Inversions: a version was seen, then an older one; `others` are those of writes that nobody announced.',
     '',
   ];

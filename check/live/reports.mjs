@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent, createServer, get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import express from 'express';
+import { monotonic } from './clock.mjs';
 import { Grade, Student } from './entities.mjs';
 import { BY_ROUTE, CLASS, GRADES, KINDS, LIST, OWN, STUDENT, WAYS } from './world.mjs';
 
@@ -185,9 +186,10 @@ export async function openReports(cache, load) {
       const answer = byRoute
         ? await route(kind, subject, user)
         : { shown: await currentRead.run(read, () => value(kind, subject, user)), way: read.way };
+      const at = monotonic();
       const [ofKind, ofSubject, ofUser] = answer.shown;
       const crossed = ofKind !== kind || ofSubject !== subject || ofUser !== user;
-      return { shown: answer.shown.slice(HEAD), way: answer.way, crossed };
+      return { shown: answer.shown.slice(HEAD), way: answer.way, at, crossed };
     },
     value,
     async close() {

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { createForeign } from './foreign.mjs';
 import { levelNamed } from './levels.mjs';
 import { Oracle } from './oracle.mjs';
-import { Slot } from './processes.mjs';
+import { Gone, Slot } from './processes.mjs';
 import { startProxy } from './proxy.mjs';
 import { createReaders } from './readers.mjs';
 import { openRedis } from './redis-stage.mjs';
@@ -128,8 +128,13 @@ export async function runOne({
   async function makeTrouble() {
     await pause(WARM_MS);
     while (!over()) {
-      await fault.inject?.(stage);
-      tally.injected += 1;
+      try {
+        await fault.inject?.(stage);
+        tally.injected += 1;
+      } catch (error) {
+        // Whom it was meant for has gone by himself.
+        if (!(error instanceof Gone)) throw error;
+      }
       await pause(fault.everyMs ?? 1_500);
     }
     await fault.end?.(stage);

@@ -1,5 +1,6 @@
 // Writes on all processes through every way there is, and tells the oracle what became of each.
 import { setTimeout as pause } from 'node:timers/promises';
+import { monotonic } from './clock.mjs';
 import { readTruth } from './entities.mjs';
 import { NOWHERE, UNKNOWN } from './oracle.mjs';
 import { Gone } from './processes.mjs';
@@ -28,10 +29,10 @@ const SETTLE_MS = 100;
 export function createWriters({ slots, oracle, tally, random, over, database, foreign, readers }) {
   const plans = createPlans(random, foreign !== undefined);
   let started = 0;
-  let lastAt = performance.now();
+  let lastAt = monotonic();
   let turn = 0;
 
-  const due = () => started * READS_PER_WRITE <= tally.reads || performance.now() - lastAt > LONGEST_WITHOUT_A_WRITE_MS;
+  const due = () => started * READS_PER_WRITE <= tally.reads || monotonic() - lastAt > LONGEST_WITHOUT_A_WRITE_MS;
 
   /** Few are left to a process that is paused: they wait there, and the others go on. */
   function nextSlot() {
@@ -50,7 +51,7 @@ export function createWriters({ slots, oracle, tally, random, over, database, fo
     const moved = rows.map((_, at) => before[at] !== places[at]);
     const order = { path, rows, versions, places, before };
     const slot = nextSlot();
-    const sentAt = performance.now();
+    const sentAt = monotonic();
     try {
       if (plan.foreign) await foreign?.carryOut(order);
       else {
@@ -59,7 +60,7 @@ export function createWriters({ slots, oracle, tally, random, over, database, fo
       }
     } catch (error) {
       // Never sent.
-      if (error instanceof Gone && performance.now() - sentAt < 1 && !slot.alive) {
+      if (error instanceof Gone && monotonic() - sentAt < 1 && !slot.alive) {
         for (const [at, row] of rows.entries()) if (plan.leaves) oracle.stay(row, before[at] ?? NOWHERE);
         return pause(20);
       }
@@ -72,9 +73,9 @@ export function createWriters({ slots, oracle, tally, random, over, database, fo
           message: error instanceof Error ? error.message : error,
         });
       }
-      return settle(plan, versions, before, performance.now());
+      return settle(plan, versions, before, monotonic());
     }
-    const at = performance.now();
+    const at = monotonic();
     const origin = plan.foreign ? /** @type {const} */ ('foreign') : /** @type {const} */ ('answered');
     for (const [i, row] of rows.entries()) {
       if (!kept[i]) continue;
@@ -118,7 +119,7 @@ export function createWriters({ slots, oracle, tally, random, over, database, fo
         continue;
       }
       started += 1;
-      lastAt = performance.now();
+      lastAt = monotonic();
       try {
         await write(plan);
       } finally {

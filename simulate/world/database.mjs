@@ -100,6 +100,12 @@ export class Database {
     return outbox.length - left.length;
   }
 
+  /** What was announced is done. @param {readonly string[]} ids */
+  settleRows(ids) {
+    const { outbox } = this.committed;
+    this.change({ outbox: outbox.map((row) => (ids.includes(row.id) ? { ...row, intent: false } : row)) });
+  }
+
   /** One commit. @param {Partial<Snapshot>} change */
   change(change) {
     this.committed = { ...this.committed, ...change, lsn: this.committed.lsn + 1 };

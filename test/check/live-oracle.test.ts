@@ -1,5 +1,6 @@
 // The judge of the live check: versions, places, and who was owed what.
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { monotonic } from '../../check/live/clock.mjs';
 import { NOWHERE, Oracle, UNKNOWN, type Known } from '../../check/live/oracle.mjs';
 import { CLASS, firstPlaceOf, LIST, OWN, rowOfStudent, STUDENT } from '../../check/live/world.mjs';
 
@@ -14,7 +15,7 @@ beforeEach(() => {
 
 function write(row: number, change: Partial<Known> = {}, place = firstPlaceOf(row)): number {
   const [version = 0] = oracle.give([row], false);
-  oracle.learn(row, { version, at: performance.now(), origin: 'answered', moved: false, ...change }, place);
+  oracle.learn(row, { version, at: monotonic(), origin: 'answered', moved: false, ...change }, place);
   return version;
 }
 
@@ -34,7 +35,7 @@ function studentReport(student: number, change: (row: number) => number | undefi
 
 describe('a live answer', () => {
   it('must show what was answered before it was asked for', () => {
-    write(GRADE, { at: performance.now() - 50 });
+    write(GRADE, { at: monotonic() - 50 });
     const { stale } = oracle.judge(oracle.claims(), OWN, GRADE, [GRADE, 0]);
     expect(stale).toMatchObject({ row: GRADE, shown: 0, known: 1, origin: 'answered' });
     expect(stale!.ageWhenSentMs).toBeGreaterThanOrEqual(50);
@@ -64,7 +65,7 @@ describe('a live answer', () => {
   it('of a class must show the grades of its students, also of one who has just come', () => {
     const moved = rowOfStudent(HOME);
     const to = firstPlaceOf(moved) + 1;
-    const at = performance.now() - 100;
+    const at = monotonic() - 100;
     move(moved, to, { at });
     const { stale } = oracle.judge(oracle.claims(), CLASS, to, []);
     // Rows that were always there would be older; the oldest miss decides, and those are of the class itself.
@@ -99,7 +100,7 @@ describe('a live answer', () => {
 describe('what was missed', () => {
   it('is the answered write, even if one that nobody was answered came before it', () => {
     write(GRADE, { origin: 'found', at: 1 });
-    write(GRADE, { at: performance.now() });
+    write(GRADE, { at: monotonic() });
     expect(oracle.judge(oracle.claims(), OWN, GRADE, [GRADE, 0]).stale).toMatchObject({ origin: 'answered' });
     expect(oracle.judge(oracle.claims(), OWN, GRADE, [GRADE, 1]).stale).toMatchObject({ origin: 'answered' });
   });
