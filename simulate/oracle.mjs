@@ -98,8 +98,8 @@ export class Oracle {
         if (answered === 0 ? ackedAt <= now : ackedAt + answered < now) require(row, version, 'I1');
         if (committedAt + committed < now) require(row, version, 'I4');
       }
-      if (this.settings.inversions) for (const { version, marked } of writes) if (marked) require(row, version, 'I3');
       if (this.settings.inversions) require(row, this.#seen.get(row) ?? 0, 'I2');
+      if (this.settings.inversions) for (const { version, marked } of writes) if (marked) require(row, version, 'I3');
       if (!this.split) require(row, own[row] ?? 0, 'token');
     }
     for (const { invariant } of required.values()) this.count(`asked ${invariant}`);
