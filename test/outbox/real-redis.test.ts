@@ -66,7 +66,7 @@ describe('a sweeper', () => {
     expect(after).toMatchObject({
       epoch: before.epoch,
       seq: before.seq + 1,
-      lsn: expect.stringMatching(/^[0-9A-F]{16}$/),
+      lsn: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
     expect(await outbox.isGone(database.ask, id)).toBe(true);
     expect(events.map(({ kind }) => kind)).toEqual(['adopted', 'swept']);

@@ -6,6 +6,8 @@ import { OWN } from '../../../src/typeorm/typeorm-like.js';
 import { query } from '../../support/postgres-service.mjs';
 import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
 import { startReplicated, type Replicated } from './support/replica.js';
+import { createReportCache } from '../../../src/index.js';
+import { UNKNOWN_LSN } from '../../../src/stores/redis/lua/guard.js';
 
 let servers: Replicated;
 let lab: Lab;
@@ -138,8 +140,11 @@ describe('what is known of the replica', () => {
     const node = await lab.node({ source });
     await warm(node);
     const observe = node.redis.hold('observe');
-    await node.reports.invalidate('student:1');
-    expect(await storedLsn(node)).toBeNull();
+    // A process without the DataSource cannot know what a replica must show after this.
+    const other = createReportCache({ redis: node.redis.client, namespace: lab.namespace, identify: () => null });
+    await other.invalidate('student:1');
+    await other.close();
+    expect(await storedLsn(node)).toBe(UNKNOWN_LSN);
     expect(await node.read()).toEqual({ scores: [10], hit: false });
     expect(await node.read()).toEqual({ scores: [10], hit: false });
     expect(declined(node).at(-1)).toBe('replica');
