@@ -111,7 +111,7 @@ export class SimOutboxWriter {
       process.ask(lane, `delete outbox rows ${ids.join(' ')} under ${epoch}`, (database, answer) =>
         answer(database.deleteRows(ids, epoch)),
       );
-    this.#told = new Told(remove, (event) => process.world.heard(process, event));
+    this.#told = new Told(remove, (event) => process.world.heard(process, event), process.clock);
   }
 
   /** @param {Ask} ask @param {readonly string[]} tags */
