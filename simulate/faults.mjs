@@ -163,6 +163,7 @@ export const FAULTS = {
     const ms = world.random.pick([-400, -100, -20, 50, 400]);
     world.master.clockOffset += ms;
     if (ms < 0) world.oracle.clockDebt -= ms;
+    else world.oracle.clockSetForward = true;
   },
 
   'step the clock of a process'(world) {
