@@ -92,6 +92,15 @@ export const FAULTS = {
     master.hdel('{ns}:t', world.random.pick(tags));
   },
 
+  /** Sooner than any sweeper would: whatever is that old becomes invalid, and nothing else may. */
+  'prune the table'(world) {
+    const { history } = world.someProcess().redis;
+    void history
+      .observe()
+      .then(({ position }) => history.prune(position))
+      .catch(() => undefined);
+  },
+
   'evict the marks'(world) {
     world.master.unlink(...world.master.keys.filter((key) => key.endsWith(':x')));
   },
