@@ -92,6 +92,15 @@ export const FAULTS = {
     master.hdel('{ns}:t', world.random.pick(tags));
   },
 
+  /** Sooner than any sweeper would: whatever is that old becomes invalid, and nothing else may. */
+  'prune the table'(world) {
+    const { history } = world.someProcess().redis;
+    void history
+      .observe()
+      .then(({ position }) => history.prune(position))
+      .catch(() => undefined);
+  },
+
   'evict the marks'(world) {
     world.master.unlink(...world.master.keys.filter((key) => key.endsWith(':x')));
   },
@@ -163,6 +172,7 @@ export const FAULTS = {
     const ms = world.random.pick([-400, -100, -20, 50, 400]);
     world.master.clockOffset += ms;
     if (ms < 0) world.oracle.clockDebt -= ms;
+    else world.oracle.clockSetForward = true;
   },
 
   'step the clock of a process'(world) {

@@ -17,6 +17,8 @@ export class Oracle {
   split = false;
   /** By how much the clock of Redis has been set back, ms. */
   clockDebt = 0;
+  /** The clock of Redis has been set forward. */
+  clockSetForward = false;
   /** @type {Map<string, Write[]>} */
   #writes;
   /** @type {Map<string, number>} */
@@ -67,7 +69,9 @@ export class Oracle {
 
   /** How old an answered write may be that a reader does not see. @param {string} consistency */
   #answeredBound(consistency) {
-    const lease = consistency === 'lease' ? this.settings.leaseMs : 0;
+    // A registered lease ends by the clock of Redis: set forward, writers do not wait for it any more.
+    const leased = consistency === 'lease' || (consistency === 'barrier' && this.clockSetForward);
+    const lease = leased ? this.settings.leaseMs : 0;
     // A fence that writers wait for holds in a split too.
     return this.split && !this.settings.fencedAnswers ? this.#committedBound(consistency) : lease;
   }

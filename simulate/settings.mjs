@@ -50,6 +50,7 @@ const ANYWHERE = [
   'promote a replica',
   'promote and come back',
   'evict the table',
+  'prune the table',
   'evict an entry',
   'pause a process',
   'crash a process',

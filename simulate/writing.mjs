@@ -96,8 +96,8 @@ export class Writing {
       if (!(await this.commit(versions, prepared, fate.losesReply))) return undefined;
     } catch {
       await this.outcomeUnknown(prepared);
-      // The caller gets an error, but he gets it after this.
-      this.acknowledge(versions);
+      // The caller gets an error, but he gets it after this. Without a connection no fence can be asked for: then within lambda.
+      if (!this.world.settings.fencedAnswers) this.acknowledge(versions);
       return undefined;
     }
     await this.afterCommit(versions, prepared);
