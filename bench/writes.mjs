@@ -1,6 +1,6 @@
 // Measures what an invalidating write costs: `npm run bench:writes`.
 //
-//   npm run bench:writes                    all arms, writes bench/RESULTS-writes.md (about three minutes)
+//   npm run bench:writes                    all arms, writes bench/RESULTS-writes.md (about two minutes)
 //   npm run bench:writes -- --quick         fewer writes, prints only (about half a minute)
 //   npm run bench:writes -- --only=outbox   some arms and their floor, prints only; names are in write-arms.mjs
 //
@@ -30,7 +30,7 @@ const { values: flags } = parseArgs({
 });
 const plan = flags.quick
   ? { warmUp: 200, rounds: 3, slices: 10, writes: 10, invalidations: 2_000 }
-  : { warmUp: 1_000, rounds: 9, slices: 40, writes: 20, invalidations: 20_000 };
+  : { warmUp: 500, rounds: 5, slices: 30, writes: 10, invalidations: 20_000 };
 const arms = ARMS.filter(({ name }, index) => index === 0 || (flags.only?.split(',').includes(name) ?? true));
 
 if (!existsSync(here('../dist/esm/index.js'))) {

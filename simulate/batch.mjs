@@ -26,6 +26,8 @@ export async function runBatch({ subject: name, from, count }) {
     result.steps += world.scheduler.steps;
     for (const [what, times] of world.counts) result.counts[what] = (result.counts[what] ?? 0) + times;
     const { violation } = world.oracle;
+    // Nothing that was broken on purpose: the simulation itself is.
+    if (violation?.invariant === 'error') throw new Error(`${name}, seed ${seed}: ${violation.detail}`);
     if (violation !== undefined) result.violations.push({ seed, steps: world.scheduler.steps, ...violation });
   }
   result.ms = performance.now() - started;

@@ -177,7 +177,7 @@ function restart(world, keys) {
   master.replicationId = RedisServer.newReplicationId();
   master.loaded.clear();
   master.scriptCache = RedisServer.newReplicationId();
-  for (const process of world.processes) if (process.link.server === master) process.link.breakDown();
+  for (const process of world.processes) if (process.link.server === master) process.link.breakDown(true);
 }
 
 /** A replica that lags becomes the master; all processes but those left behind go to it. @param {World} world @param {ReturnType<RedisServer['copy']>} keys @param {readonly import('./world/process.mjs').SimProcess[]} [left] */

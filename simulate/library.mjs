@@ -28,5 +28,11 @@ export const { TagTable } = await load('stores/memory/tag-table.js');
 export const { RedisStore } = await load('stores/redis/redis-store.js');
 /** @type {typeof import('../src/stores/redis/scripts.js')} */
 export const { SCRIPTS } = await load('stores/redis/scripts.js');
+/** @type {typeof import('../src/outbox/told.js')} */
+export const { Told } = await load('outbox/told.js');
+/** @type {typeof import('../src/typeorm/delivery.js')} */
+export const { Delivery } = await load('typeorm/delivery.js');
+/** @type {typeof import('../src/typeorm/tag-bag.js')} */
+export const { TagBag } = await load('typeorm/tag-bag.js');
 /** @type {typeof import('../src/outbox/sweeper.js')} */
 export const { Sweeper } = await load('outbox/sweeper.js');

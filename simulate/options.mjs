@@ -5,8 +5,8 @@ import { SUBJECTS, subjectNamed } from './variant.mjs';
 export const USAGE = `npm run simulate [-- options]
   The cache protocol against a simulated Redis, database and network: every order of events comes from a seed.
   --quick          everything in less than two minutes
-  --runs N         interleavings of the true protocol, all levels together (1000000, quick: 20000)
-  --seconds N      stop the true protocol after so long, whatever was asked for
+  --runs N         interleavings of the true protocol, all levels together (1000000, quick: 5500)
+  --seconds N      begin nothing more after so long, whatever was asked for (quick: 105)
   --seed N         the first seed (1)
   --variant NAME   only this level or broken variant
   --trace          with --variant and --seed: this one interleaving, step by step
@@ -46,8 +46,8 @@ export function parseOptions(args) {
   return {
     help: values.help,
     quick: values.quick,
-    runs: values.runs === undefined ? (values.quick ? 20_000 : 1_000_000) : positive('--runs', values.runs),
-    seconds: values.seconds === undefined ? Infinity : positive('--seconds', values.seconds),
+    runs: values.runs === undefined ? (values.quick ? 5500 : 1_000_000) : positive('--runs', values.runs),
+    seconds: values.seconds === undefined ? (values.quick ? 105 : Infinity) : positive('--seconds', values.seconds),
     seed: positive('--seed', values.seed),
     variant: values.variant,
     trace: values.trace,

@@ -68,7 +68,8 @@ export class Oracle {
   /** How old an answered write may be that a reader does not see. @param {string} consistency */
   #answeredBound(consistency) {
     const lease = consistency === 'lease' ? this.settings.leaseMs : 0;
-    return this.split ? this.#committedBound(consistency) : lease;
+    // A fence that writers wait for holds in a split too.
+    return this.split && !this.settings.fencedAnswers ? this.#committedBound(consistency) : lease;
   }
 
   /** The same for one that nobody has answered for. @param {string} consistency */
@@ -97,8 +98,8 @@ export class Oracle {
         if (answered === 0 ? ackedAt <= now : ackedAt + answered < now) require(row, version, 'I1');
         if (committedAt + committed < now) require(row, version, 'I4');
       }
-      if (this.settings.inversions) for (const { version, marked } of writes) if (marked) require(row, version, 'I3');
       if (this.settings.inversions) require(row, this.#seen.get(row) ?? 0, 'I2');
+      if (this.settings.inversions) for (const { version, marked } of writes) if (marked) require(row, version, 'I3');
       if (!this.split) require(row, own[row] ?? 0, 'token');
     }
     for (const { invariant } of required.values()) this.count(`asked ${invariant}`);

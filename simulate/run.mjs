@@ -56,7 +56,7 @@ async function simulate({ variant, seed, runs, seconds, quick, json }) {
   return faults.length === 0 ? 0 : 1;
 }
 
-/** Broken variants first, all of them in turn: most take no time. @param {readonly Tally[]} tallies @param {number} started @param {number} seconds */
+/** By turns what is broken and what is not, and each of them in turn. @param {readonly Tally[]} tallies @param {number} started @param {number} seconds */
 async function runAll(tallies, started, seconds) {
   const byName = new Map(tallies.map((tally) => [tally.subject.name, tally]));
   const late = () => performance.now() - started > seconds * 1000;
@@ -66,8 +66,12 @@ async function runAll(tallies, started, seconds) {
       .filter((tally) => !tally.done && tally.subject.broken === broken)
       .toSorted((a, b) => a.given - b.given)
       .at(0);
+  let broken = false;
   await runBatches(
-    () => (late() ? undefined : (next(true) ?? next(false))?.next()),
+    () => {
+      broken = !broken;
+      return late() ? undefined : (next(broken) ?? next(!broken))?.next();
+    },
     (result) => {
       byName.get(result.subject)?.add(result);
       show();

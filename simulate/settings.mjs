@@ -17,7 +17,7 @@
  * @property {number} holdMs
  * @property {number} waitMs
  * @property {number} markTtlMs
- * @property {number} tellMs
+ * @property {boolean} fencedAnswers
  * @property {number} mostTagsInRedis
  */
 
@@ -34,7 +34,6 @@ const TIMES = {
   holdMs: LAMBDA_MS + LEASE_MS + 20,
   waitMs: 500,
   markTtlMs: 150,
-  tellMs: 2,
   mostTagsInRedis: 1000,
 };
 
@@ -89,6 +88,7 @@ const level = (own) => ({
   inversions: false,
   faults: [...ANYWHERE, ...(own.durable ? ONLY_DURABLE : []), ...(own.mark ? ['evict the marks'] : [])],
   refusesInfo: false,
+  fencedAnswers: false,
   ...own,
 });
 
@@ -101,6 +101,7 @@ export const LEVELS = {
   'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),
   'strict+mark, all faults': level({ mark: true }),
   'strict+durable': level({ durable: true }),
+  'strict+durable, fenced answers': level({ durable: true, fencedAnswers: true }),
   'lease+durable': level({ durable: true, consistency: ['lease', 'strict'] }),
   'barrier+durable': level({ durable: true, consistency: ['barrier', 'strict'] }),
   'strict+mark+durable': level({ durable: true, mark: true }),

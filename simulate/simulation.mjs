@@ -1,5 +1,5 @@
 // One interleaving: a small world from a seed, run step by step until everybody is done, with every answer checked.
-import { AsyncResource } from 'node:async_hooks';
+import { Actors } from './actors.mjs';
 import { giveUpContexts } from './contexts.mjs';
 import { FAULTS } from './faults.mjs';
 import { Oracle } from './oracle.mjs';
@@ -7,14 +7,13 @@ import { createRandom } from './random.mjs';
 import { NAMES } from './redis/commands.mjs';
 import { RedisServer } from './redis/server.mjs';
 import { Scheduler, settled } from './scheduler.mjs';
-import { decode, Reading, REPORTS, ROWS, Writing } from './workload.mjs';
+import { decode, ROWS } from './reports.mjs';
 import { Database } from './world/database.mjs';
 import { SimProcess } from './world/process.mjs';
 
 /** @typedef {import('./oracle.mjs').Versions} Versions */
 /** @typedef {import('./settings.mjs').Settings} Settings */
 /** @typedef {import('./variant.mjs').Variant} Variant */
-/** @typedef {{ name: string, home: SimProcess | undefined, place: SimProcess | undefined, left: number, writes: boolean }} Actor */
 
 const MOST_STEPS = 800;
 
@@ -36,9 +35,6 @@ export class World {
   lastAnswer = undefined;
   #servers = 0;
   #processes = 0;
-  #done = 0;
-  /** @type {Actor[]} */
-  #actors = [];
   /** @type {Map<SimProcess, Set<import('./world/database.mjs').Transaction>>} */
   #open = new Map();
   /** @type {(() => void)[]} */
@@ -55,13 +51,13 @@ export class World {
     const clock = () => this.scheduler.now;
     this.oracle = new Oracle(ROWS, this.settings, clock, (what) => this.count(what));
     this.database = new Database(ROWS, clock);
-    // A replica shows a commit later than the primary, whatever the cache does.
-    this.replicas = random.chance(0.2) && !this.settings.inversions;
     this.faultChance = random.pick(settings.focused ? [0.01, 0.05] : [0, 0.01, 0.05]);
     // A few at a time: with all of them at once nothing would ever be stored.
     this.faults = settings.faults.filter(() => settings.focused || random.chance(0.3));
+    // A replica shows a commit later than the primary, whatever the cache does.
+    this.replicas = random.chance(0.2) && !settings.inversions;
     this.endChance = random.pick([0.005, 0.03]);
-    this.thinkMs = random.pick(settings.durable ? [0, 50, 200] : [0, 0, 50]);
+    this.actors = new Actors(this, random.pick(settings.durable ? [0, 50, 200] : [0, 0, 50]));
     this.leapChance = random.pick(settings.focused ? [0, 0.003, 0.03] : [0, 0, 0.003, 0.01]);
     this.master = this.addServer();
     if (random.chance(0.9)) for (const sha of NAMES.keys()) this.master.loaded.add(sha);
@@ -71,8 +67,9 @@ export class World {
     for (let at = 0; at < processes; at += 1) this.startProcess();
     const readers = random.between(2, 4);
     const writers = random.between(1, 2);
-    for (let at = 1; at <= readers; at += 1) this.#enlist(`reader ${at}`, false, random.between(2, settings.longest));
-    for (let at = 1; at <= writers; at += 1) this.#enlist(`writer ${at}`, true, random.between(1, 3));
+    for (let at = 1; at <= readers; at += 1)
+      this.actors.enlist(`reader ${at}`, false, random.between(2, settings.longest));
+    for (let at = 1; at <= writers; at += 1) this.actors.enlist(`writer ${at}`, true, random.between(1, 3));
   }
 
   /** @param {string} what */
@@ -129,7 +126,7 @@ export class World {
     process.crash();
     this.processes = this.processes.filter((other) => other !== process);
     this.startProcess();
-    for (const actor of this.#actors) if (actor.place === process) this.#next(actor);
+    this.actors.leave(process);
   }
 
   // Database
@@ -147,20 +144,13 @@ export class World {
     for (const transaction of this.#open.get(process) ?? []) this.database.rollback(transaction);
   }
 
-  /** Only while `epoch` is the true one. @param {Database} database @param {readonly string[]} ids @param {string} epoch */
-  deleteRows(database, ids, epoch) {
-    const { state, outbox } = database.committed;
-    if (state.epoch !== epoch) return 0;
-    const left = outbox.filter(({ id }) => !ids.includes(id));
-    if (left.length < outbox.length) database.change({ outbox: left });
-    return outbox.length - left.length;
-  }
-
   // What is observed
 
   /** @param {SimProcess} process @param {import('../src/contract/events.js').CacheEvent} event */
   heard(process, event) {
     if (event.kind !== 'hit' && event.kind !== 'miss') this.count(`event ${event.kind}`);
+    // No statement of the outbox is refused here.
+    if (event.kind === 'outboxFailed') this.oracle.fail('error', event.error);
     if (event.kind === 'miss') this.count(`miss ${event.reason}`);
     this.trace?.(`              ${process.name}: ${JSON.stringify(event)}`);
   }
@@ -176,83 +166,10 @@ export class World {
     } else if (name === 'mark') {
       this.marks.set(script.arg(4), this.scheduler.now + Number(script.arg(5)));
     } else if (name === 'put') {
-      if (reply[5] === 'stored') this.oracle.stored(history, decode(/** @type {Buffer} */ (script.args[8])));
+      // Where INFO is refused, what is stored in a history that has been lost is never believed.
+      if (reply[5] === 'stored' && !this.settings.refusesInfo)
+        this.oracle.stored(history, decode(/** @type {Buffer} */ (script.args[8])));
     }
-  }
-
-  // Actors
-
-  /** @param {string} name @param {boolean} writes @param {number} left */
-  #enlist(name, writes, left) {
-    /** @type {Actor} */
-    const actor = { name, home: undefined, place: undefined, left, writes };
-    this.#actors.push(actor);
-    this.#next(actor);
-  }
-
-  /** Clients mostly stay where they are. @param {Actor} actor */
-  #placeOf(actor) {
-    if (actor.home === undefined || actor.home.dead || this.random.chance(0.2)) actor.home = this.someProcess();
-    return actor.home;
-  }
-
-  /** @param {Actor} actor */
-  #next(actor) {
-    actor.place = undefined;
-    if (actor.left === 0) {
-      this.#done += 1;
-      return;
-    }
-    actor.left -= 1;
-    const process = this.#placeOf(actor);
-    actor.place = process;
-    const lane = process.databaseLane(`${actor.name} at ${process.name}`);
-    const begin = () => {
-      const place = { process, lane, name: actor.name };
-      const task = actor.writes ? this.#write(place) : this.#read(place);
-      const over = () => {
-        process.closeLane(lane);
-        if (actor.place === process) this.#next(actor);
-      };
-      task.then(over, (error) => {
-        this.trace?.(`${actor.name} failed: ${error}`);
-        this.oracle.fail('error', String(error?.stack));
-        over();
-      });
-    };
-    const request = new AsyncResource('Request');
-    const come = () => this.scheduler.add(this.scheduler.lane(actor.name, process, true), 'begins', begin, request);
-    const thinks = this.thinkMs > 0 ? this.random.below(this.thinkMs) : 0;
-    if (thinks > 0) this.scheduler.after(process, thinks, come, `${actor.name} has thought`);
-    else come();
-  }
-  /** @param {import('./workload.mjs').Place} place */
-  #read(place) {
-    const { random, settings } = this;
-    const report = REPORTS[random.pick(['one', 'one', 'both', 'outer'])];
-    const reading = new (this.variant.reading ?? Reading)(this, place);
-    const consistency = random.pick(settings.consistency);
-    this.trace?.(`              ${place.name} asks for ${report?.key} at ${place.process.name}, ${consistency}`);
-    return reading.read(/** @type {import('./workload.mjs').Report} */ (report), consistency, {
-      keepsSnapshot: random.chance(0.08),
-      token: random.chance(0.3),
-    });
-  }
-
-  /** @param {import('./workload.mjs').Place} place */
-  #write(place) {
-    const { random } = this;
-    const writing = new (this.variant.writing ?? Writing)(this, place);
-    const does = (/** @type {string} */ fault, /** @type {number} */ chance) => {
-      const happens = this.faults.includes(fault) && random.chance(chance);
-      if (happens) this.count(`fault ${fault}`);
-      return happens;
-    };
-    return writing.write(random.pick([['r1'], ['r1'], ['r2'], ROWS]), {
-      rollsBack: does('roll back', 0.3),
-      losesReply: does('lose the commit reply', 0.3),
-      behindTheBack: does('write behind the back', 0.3),
-    });
   }
 
   // The run
@@ -260,7 +177,7 @@ export class World {
   async run() {
     const { random, scheduler } = this;
     await settled();
-    while (this.#done < this.#actors.length && scheduler.steps < MOST_STEPS && !this.oracle.violation) {
+    while (!this.actors.done && scheduler.steps < MOST_STEPS && !this.oracle.violation) {
       // What a broken variant is about, soon enough to see what comes of it.
       if (this.settings.focused && scheduler.steps === 20 && random.chance(0.5)) this.#fault();
       if (this.faultChance > 0 && random.chance(this.faultChance)) this.#fault();

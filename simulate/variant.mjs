@@ -10,8 +10,8 @@ import { LEVELS } from './settings.mjs';
  * @typedef {object} Variant what stands in the place of the shipped parts
  * @property {typeof import('./redis/script.mjs').Script} [script]
  * @property {Partial<import('./world/process.mjs').Parts>} [parts]
- * @property {typeof import('./workload.mjs').Reading} [reading]
- * @property {typeof import('./workload.mjs').Writing} [writing]
+ * @property {typeof import('./reading.mjs').Reading} [reading]
+ * @property {typeof import('./writing.mjs').Writing} [writing]
  * @property {typeof import('./world/outbox.mjs').SimOutboxDatabase} [outboxDatabase]
  * @property {WatchedHistory} [history] as the sweeper sees it
  */

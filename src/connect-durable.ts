@@ -4,7 +4,9 @@ import type { Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { ConnectOptions } from './options/options.js';
+import type { Ask } from './contract/outbox.js';
 import { dialectOf, isInstalled } from './outbox/migrations.js';
+import { OwnConnection, poolSizeOf, type OwnRunner } from './outbox/own-connection.js';
 import { NotifyListener, type ListenRunner } from './outbox/notify.js';
 import { SqlOutbox } from './outbox/sql-outbox.js';
 import { Sweeper, type SweeperState } from './outbox/sweeper.js';
@@ -65,10 +67,18 @@ export async function connectDurable(
     await lookForOrphan(shared, parts);
     return undefined;
   }
-  const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
   const { schema } = dataSource.options;
   const { notify = false } = options;
-  const outbox = new SqlOutbox({ dialect, ask, namespace, emit, notify, ...(schema !== undefined && { schema }) });
+  const { ask, close: closeConnection } = connectionOf(dataSource, parts);
+  const outbox = new SqlOutbox({
+    dialect,
+    ask,
+    namespace,
+    emit,
+    clock,
+    notify,
+    ...(schema !== undefined && { schema }),
+  });
   const { history } = shared;
   const { maxTtlMs } = parts;
   const sweeper = new Sweeper({ history, database: outbox, clock, emit, lambdaMs, maxTtlMs });
@@ -104,7 +114,37 @@ export async function connectDurable(
       await listener?.close();
       await sweeper.close();
       await outbox.close();
+      await closeConnection();
       shared.requireWatermark(undefined);
+    },
+  };
+}
+
+/** With fewer connections the application needs each of them. */
+const FEWEST_CONNECTIONS = 3;
+
+/** How the sweeper reaches the database: over a connection of its own, where there are enough of them. */
+function connectionOf(
+  dataSource: DataSourceLike,
+  { clock, lambdaMs }: DurableParts,
+): { ask: Ask; close: () => Promise<void> } {
+  if ((poolSizeOf(dataSource.driver) ?? FEWEST_CONNECTIONS) < FEWEST_CONNECTIONS)
+    return { ask: (sql, parameters) => dataSource.query(OWN + sql, parameters), close: () => Promise.resolve() };
+  const createRunner = () => dataSource.createQueryRunner('master') as OwnRunner;
+  const own = new OwnConnection({ createRunner, patienceMs: 2 * lambdaMs, clock });
+  // A pool ends only when all its connections have been given back.
+  const { destroy } = dataSource;
+  const releaseFirst = async (): Promise<unknown> => {
+    await own.release();
+    return destroy?.call(dataSource);
+  };
+  dataSource.destroy = releaseFirst;
+  return {
+    ask: (sql, parameters) => own.ask(OWN + sql, parameters),
+    async close() {
+      await own.close();
+      // Somebody may have wrapped destroy() after us; theirs stays, and calls ours, which does nothing more.
+      if (destroy && dataSource.destroy === releaseFirst) dataSource.destroy = destroy;
     },
   };
 }

@@ -1,8 +1,10 @@
 // The composition root: options become stores, the core, and the object that applications hold.
+import cluster from 'node:cluster';
 import type { Request } from 'express';
 import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
+import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
 import { DataSources } from './data-sources.js';
 import { Cache } from './core/cache.js';
@@ -65,7 +67,11 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     store,
     invalidations,
     scopes,
-    { waitMs: resolved.waitMs, maxTags: BOUNDS.tagsPerEntry },
+    {
+      waitMs: resolved.waitMs,
+      maxTags: BOUNDS.tagsPerEntry,
+      ...(shared === undefined && !(resolved.alone ?? !cluster.isWorker) && refuse(emit)),
+    },
     clock,
     emit,
   );
@@ -228,6 +234,14 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       await store.close();
     },
   };
+}
+
+/** Several processes without a shared truth: each would serve what another has invalidated. */
+function refuse(emit: EventSink): { readonly refusal: 'not-alone' } {
+  const message =
+    'This is one of several processes and there is no Redis, so every report is computed: pass `redis`, or `alone: true` if it is the only one.';
+  emit({ kind: 'advice', code: 'not-alone', message });
+  return { refusal: 'not-alone' };
 }
 
 function pick({ ttl, consistency }: ValueRequest) {

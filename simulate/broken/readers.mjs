@@ -1,6 +1,6 @@
 // Readers and caches that share, mix or read what they must not.
 import { Cache, Scopes } from '../library.mjs';
-import { Reading } from '../workload.mjs';
+import { Reading } from '../reading.mjs';
 
 /** @typedef {import('../variant.mjs').Broken} Broken */
 /** @typedef {import('../../src/contract/entry.js').Entry} Entry */

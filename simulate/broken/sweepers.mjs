@@ -79,9 +79,7 @@ class WithoutFence extends SimOutboxDatabase {
 
   /** @override @param {readonly string[]} ids */
   remove(ids) {
-    return this.ask('delete outbox rows', (database) =>
-      this.process.world.deleteRows(database, ids, database.committed.state.epoch),
-    );
+    return this.ask('delete outbox rows', (database) => database.deleteRows(ids, undefined));
   }
 
   /** @override */

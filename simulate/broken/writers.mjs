@@ -1,38 +1,35 @@
 // Writers that take their steps in another order, or leave one out.
 import { GuardedStore } from '../library.mjs';
-import { Writing } from '../workload.mjs';
+import { Writing } from '../writing.mjs';
 
 /** @typedef {import('../variant.mjs').Broken} Broken */
-/** @typedef {import('../oracle.mjs').Versions} Versions */
 
 class BumpBeforeCommit extends Writing {
-  /** @type {import('../../src/contract/entry.js').Position | undefined} */
-  position;
-
   /** @override @type {Writing['commit']} */
-  async commit(transaction, versions, ...rest) {
-    this.position = await this.process.invalidations.invalidate(this.tags, 'early');
-    return super.commit(transaction, versions, ...rest);
+  async commit(...args) {
+    await this.delivery.deliver(this.runner, this.bag, 'commit');
+    return super.commit(...args);
   }
 
   /** @override @type {Writing['afterCommit']} */
-  async afterCommit(_tags, versions) {
-    this.acknowledge(versions, this.position);
+  async afterCommit(versions) {
+    this.acknowledge(versions);
   }
 }
 
 class AnswerBeforeBump extends Writing {
   /** @override @type {Writing['afterCommit']} */
-  async afterCommit(tags, versions, committed) {
-    this.acknowledge(versions, { epoch: '', seq: 0 });
-    await super.afterCommit(tags, versions, committed);
+  async afterCommit(versions, prepared) {
+    this.position = { epoch: '', seq: 0 };
+    this.acknowledge(versions);
+    await this.delivery.deliver(this.runner, this.bag, 'commit', prepared);
   }
 }
 
 class UnknownIsRolledBack extends Writing {
   /** @override */
   async outcomeUnknown() {
-    return { epoch: '', seq: 0 };
+    this.position = { epoch: '', seq: 0 };
   }
 }
 

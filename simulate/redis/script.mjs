@@ -1,192 +1,13 @@
 // The Lua scripts of the library in JavaScript, word for word; test/simulate holds them to the real ones on a real Redis.
+import { Opening, pairs, UNKNOWN_LSN, words } from './opening.mjs';
+
 /** @typedef {import('./server.mjs').RedisServer} RedisServer */
-/** @typedef {string | number | Uint8Array} Argument a Buffer */
-/** @typedef {(string | number)[]} Reply */
+/** @typedef {import('./opening.mjs').Argument} Argument a Buffer */
+/** @typedef {import('./opening.mjs').Reply} Reply */
 /** @typedef {new (server: RedisServer, keys: readonly string[], args: readonly Argument[]) => Script} ScriptClass */
 
-/** As in lua/guard.ts. */
-const UNKNOWN_LSN = 'ffffffffffffffff';
-
-const words = (/** @type {string} */ text) => text.split(' ').filter((word) => word !== '');
-
-/** `name number name number ...` @param {string} text @returns {[string, number][]} */
-function pairs(text) {
-  const all = words(text);
-  /** @type {[string, number][]} */
-  const found = [];
-  for (let at = 0; at + 1 < all.length; at += 2) found.push([all[at] ?? '', Number(all[at + 1])]);
-  return found;
-}
-
-/** One execution. The methods are the sections of the scripts; a broken variant replaces one of them. */
-export class Script {
-  live = /** @type {number | undefined} */ (undefined);
-  lambda = 0;
-  lsn = '';
-  epoch = '';
-  seq = 0;
-  floor = 0;
-  /** There are marks, as the table knows. */
-  marked = false;
-
-  /** @param {RedisServer} server @param {readonly string[]} keys @param {readonly Argument[]} args */
-  constructor(server, keys, args) {
-    this.server = server;
-    this.keys = keys;
-    this.args = args;
-    this.t = keys[0] ?? '';
-    this.x = keys[1] ?? '';
-    this.now = server.now;
-  }
-
-  /** ARGV of Lua: counted from 1. @param {number} at */
-  arg(at) {
-    return String(this.args[at - 1] ?? '');
-  }
-
-  /** @param {string} field */
-  field(field) {
-    const value = this.server.hash(this.t)?.get(field);
-    return value === undefined ? undefined : String(value);
-  }
-
-  /** @param {string} message */
-  publish(message) {
-    this.server.publish(this.arg(2), message);
-  }
-
-  // GUARD
-
-  get owner() {
-    return this.arg(3) === 'info' ? this.server.replicationId : 'none';
-  }
-
-  guard() {
-    this.readTable();
-    if (this.isForeign()) this.begin(this.arg(1));
-  }
-
-  /** What every script does that looks at marks: those that were evicted must not just disappear. */
-  lookForMarks() {
-    if (!this.marked || this.server.hash(this.x) !== undefined) return;
-    this.forgetMarks();
-    this.invalidate(['*']);
-  }
-
-  readTable() {
-    this.epoch = this.field('!ep') ?? '';
-    this.seq = Number(this.field('!seq') ?? 0);
-    this.floor = Number(this.field('!floor') ?? 0);
-    const live = this.field('!live');
-    this.live = live === undefined ? undefined : Number(live);
-    this.lambda = Number(this.field('!lambda') ?? 0);
-    this.lsn = this.field('!lsn') ?? '';
-    this.marked = this.field('!marks') !== undefined;
-  }
-
-  isForeign() {
-    return this.epoch === '' || (this.owner !== 'none' && this.field('!inc') !== this.owner);
-  }
-
-  /** @param {string} epoch */
-  rename(epoch) {
-    this.epoch = epoch;
-  }
-
-  /** @param {string} epoch @param {string} [owner] */
-  begin(epoch, owner = this.owner) {
-    this.rename(epoch);
-    this.seq += 1;
-    this.floor = this.seq;
-    this.live = undefined;
-    this.lambda = 0;
-    this.lsn = '';
-    this.marked = false;
-    this.server.unlink(this.t, this.x);
-    this.set(['!ep', epoch], ['!inc', owner], ['!seq', this.seq], ['!floor', this.floor], ['!born', this.now]);
-    this.publish(`${epoch} ${this.seq}`);
-  }
-
-  /** @param {(readonly [string, string | number])[]} fields */
-  set(...fields) {
-    this.server.hset(this.t, fields);
-  }
-
-  nextSeq() {
-    this.seq = Number(this.field('!seq') ?? 0) + 1;
-    this.set(['!seq', this.seq]);
-    return this.seq;
-  }
-
-  /** @returns {Reply} */
-  head() {
-    return [this.epoch, this.seq, this.live === undefined ? -1 : this.now - this.live, this.lambda, this.lsn];
-  }
-
-  // MARKS
-
-  /** @param {string} field */
-  marks(field) {
-    const value = this.server.hash(this.x)?.get(field);
-    return value === undefined ? undefined : String(value);
-  }
-
-  forgetMarks() {
-    this.marked = false;
-    this.server.hdel(this.t, '!marks');
-  }
-
-  /** @param {string} id @returns {string[] | undefined} its tags, if it was there */
-  unmark(id) {
-    const record = this.marked ? this.marks(`!${id}`) : undefined;
-    if (record === undefined) return undefined;
-    this.server.hdel(this.x, `!${id}`);
-    const tags = words(record).slice(1);
-    for (const tag of tags) {
-      const left = pairs(this.marks(tag) ?? '').filter(([one]) => one !== id);
-      if (left.length > 0) this.server.hset(this.x, [[tag, left.flat().join(' ')]]);
-      else this.server.hdel(this.x, tag);
-    }
-    if (this.server.hash(this.x) === undefined) this.forgetMarks();
-    return tags;
-  }
-
-  /** @param {readonly string[]} tags */
-  invalidate(tags) {
-    this.nextSeq();
-    this.forgetLsn();
-    for (const tag of tags) {
-      if (tag === '*') this.set(['!floor', (this.floor = this.seq)]);
-      else this.set([`:${tag}`, this.seq]);
-    }
-    this.publish(`${this.epoch} ${this.seq} ${tags.join(' ')}`);
-  }
-
-  /** A mark past its deadline: its writer may have committed. @param {string} id */
-  expire(id) {
-    const tags = this.unmark(id);
-    if (tags !== undefined) this.invalidate(tags);
-  }
-
-  /** @param {readonly string[]} tags */
-  influx(tags) {
-    if (!this.marked) return false;
-    let open = false;
-    for (const marks of tags.map((tag) => this.marks(tag) ?? ''))
-      for (const [id, due] of pairs(marks)) {
-        if (due > this.now) open = true;
-        else this.expire(id);
-      }
-    return open;
-  }
-
-  /** @param {string} tag @param {number} asOf */
-  movedSince(tag, asOf) {
-    return Number(this.field(`:${tag}`) ?? 0) > asOf;
-  }
-
-  // The scripts
-
+/** A broken variant replaces one of the methods. */
+export class Script extends Opening {
   /** @returns {Reply} */
   check() {
     this.lookForMarks();
@@ -265,7 +86,7 @@ export class Script {
     if (this.arg(5) !== '') this.unmark(this.arg(5));
     this.nextSeq();
     const needed = this.arg(6) === '' ? UNKNOWN_LSN : this.arg(6);
-    if (needed > this.lsn) this.set(['!lsn', (this.lsn = needed)]);
+    if (needed > this.lsn) this.require(needed);
     const tags = this.args.slice(7).map(String);
     for (const tag of tags) if (tag !== '*') this.set([`:${tag}`, this.seq]);
     const leases = this.field('!leases');
@@ -289,10 +110,6 @@ export class Script {
     if (awaited.length > 0) told += ` !b:${this.arg(7)}`;
     this.publish(`${this.epoch} ${this.seq} ${told}`);
     return [...this.head(), this.now - Number(born ?? 0), awaited.join(' ')];
-  }
-
-  forgetLsn() {
-    this.set(['!lsn', (this.lsn = UNKNOWN_LSN)]);
   }
 
   /** @param {string} leases */
@@ -354,7 +171,7 @@ export class Script {
       this.live = at;
       this.lambda = Number(this.arg(6));
       this.set(['!live', at], ['!lambda', this.lambda]);
-      if (this.seq === Number(this.arg(7)) && this.arg(8) !== '') this.set(['!lsn', (this.lsn = this.arg(8))]);
+      if (this.seq === Number(this.arg(7)) && this.arg(8) !== '') this.require(this.arg(8));
       moved = 'live';
     }
     return [...this.head(), moved];
@@ -367,7 +184,7 @@ export class Script {
       this.begin(this.arg(5), this.owner === 'none' ? (this.field('!inc') ?? 'none') : this.owner);
       if (this.arg(6) !== '') {
         this.set(['!gen', this.arg(6)]);
-        this.forgetLsn();
+        this.require(UNKNOWN_LSN);
       }
       outcome = 'adopted';
     }

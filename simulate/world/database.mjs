@@ -1,6 +1,6 @@
 // A database with snapshots: rows with versions, the outbox and the state of the sweepers, a replica that lags behind.
 
-/** @typedef {{ readonly id: string, readonly tags: readonly string[], readonly intent: boolean, readonly at: number, readonly xid: number }} OutboxRecord */
+/** @typedef {{ readonly id: string, readonly tags: readonly string[], readonly intent: boolean, readonly at: number }} OutboxRecord */
 /** @typedef {{ readonly generation: number, readonly epoch: string, readonly seq: number, readonly incarnation: string, readonly sweptAt: number }} StateRecord */
 /**
  * What is committed at one moment. Never changed: a reader's snapshot is one of these.
@@ -63,11 +63,11 @@ export class Database {
     else next();
   }
 
-  /** @param {readonly string[]} tags @param {Transaction} [transaction] @returns {OutboxRecord} */
-  outboxRecord(tags, transaction, intent = false) {
+  /** @param {readonly string[]} tags @returns {OutboxRecord} */
+  outboxRecord(tags, intent = false) {
     // Ids are given at the INSERT: they become visible in another order.
     this.#outboxIds += 1;
-    return { id: String(this.#outboxIds), tags, intent, at: this.clock(), xid: transaction?.id ?? 0 };
+    return { id: String(this.#outboxIds), tags, intent, at: this.clock() };
   }
 
   /** @param {Transaction} transaction */
@@ -89,6 +89,21 @@ export class Database {
   #end(transaction) {
     transaction.over = true;
     for (const row of transaction.writes.keys()) this.#pass(row);
+  }
+
+  /** Only while `epoch` is the true one; undefined: in any case. @param {readonly string[]} ids @param {string | undefined} epoch */
+  deleteRows(ids, epoch) {
+    const { state, outbox } = this.committed;
+    if (epoch !== undefined && state.epoch !== epoch) return 0;
+    const left = outbox.filter(({ id }) => !ids.includes(id));
+    if (left.length < outbox.length) this.change({ outbox: left });
+    return outbox.length - left.length;
+  }
+
+  /** What was announced is done. @param {readonly string[]} ids */
+  settleRows(ids) {
+    const { outbox } = this.committed;
+    this.change({ outbox: outbox.map((row) => (ids.includes(row.id) ? { ...row, intent: false } : row)) });
   }
 
   /** One commit. @param {Partial<Snapshot>} change */

@@ -1,5 +1,6 @@
-// The connections of one process to Redis: an ioredis client and its subscriber, as far as the library uses them.
+// The connection of one process to Redis: an ioredis client, as far as the library uses it.
 import { execute, NAMES } from '../redis/commands.mjs';
+import { Subscriber } from './subscriber.mjs';
 
 /** @typedef {import('../../src/contract/redis-like.js').RedisLike} RedisLike */
 /** @typedef {import('../redis/script.mjs').Argument} Argument */
@@ -90,11 +91,13 @@ export class RedisLink {
   /**
    * The connection breaks: what was sent may or may not be executed, and what was answered is lost. Until the process
    * hears of it, it writes to a dead connection.
+   * @param {boolean} [gone] the server itself has ended, and with it everything that was under way to it
    */
-  breakDown() {
+  breakDown(gone = false) {
     const { random } = this.scheduler;
     for (const request of this.requests.waiting)
       if (random.chance(0.5)) this.scheduler.add(this.ghosts, request.label, request.run);
+    if (gone) this.ghosts.waiting = [];
     this.requests.waiting = [];
     this.replies.waiting = [];
     for (const subscriber of this.subscribers) subscriber.drop();
@@ -197,75 +200,5 @@ export class Client {
     const subscriber = new Subscriber(this.link);
     this.link.subscribers.push(subscriber);
     return subscriber;
-  }
-}
-
-export class Subscriber {
-  status = 'ready';
-  channels = new Set();
-  /** Pushes are lost without a sign. */
-  deaf = false;
-  /** How often a push comes twice. */
-  echo = 0;
-  /** @type {Map<string, Function[]>} */
-  #listeners = new Map();
-  #subscribedAt = /** @type {RedisServer | undefined} */ (undefined);
-
-  /** @param {RedisLink} link */
-  constructor(link) {
-    this.link = link;
-  }
-
-  /** @param {string} event @param {Function} listener */
-  on(event, listener) {
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
-    return this;
-  }
-
-  /** @param {string} event @param {unknown[]} args */
-  #emit(event, ...args) {
-    for (const listener of this.#listeners.get(event) ?? []) listener(...args);
-  }
-
-  /** @param {string[]} channels */
-  subscribe(...channels) {
-    return new Promise((resolve) => {
-      this.link.scheduler.add(this.link.pushes, 'subscribed', () => {
-        for (const channel of channels) this.channels.add(channel);
-        this.#subscribedAt = this.link.server;
-        this.#subscribedAt.subscriptions.add(this);
-        resolve(undefined);
-      });
-    });
-  }
-
-  /** @param {string} channel @param {string} message */
-  deliver(channel, message) {
-    if (this.deaf) return;
-    const { scheduler, pushes } = this.link;
-    const times = scheduler.random.chance(this.echo) ? 2 : 1;
-    for (let time = 0; time < times; time += 1)
-      scheduler.add(pushes, message, () => this.#emit('message', channel, message));
-  }
-
-  /** The connection is lost, and comes back. */
-  drop() {
-    const { scheduler, pushes } = this.link;
-    this.silence();
-    pushes.waiting = [];
-    this.deaf = false;
-    scheduler.add(pushes, 'connection for pushes lost', () => this.#emit('close'));
-    scheduler.add(pushes, 'connection for pushes back', () => this.#emit('ready'));
-  }
-
-  silence() {
-    this.#subscribedAt?.subscriptions.delete(this);
-    this.#subscribedAt = undefined;
-  }
-
-  disconnect() {
-    this.silence();
-    this.status = 'end';
-    this.#emit('end');
   }
 }

@@ -1,9 +1,12 @@
 // The outbox statements on the simulated database: each is one step there, as a statement of its own would be.
+import { Told } from '../library.mjs';
 import { lsnText } from './database.mjs';
 
 /** @typedef {import('./process.mjs').SimProcess} SimProcess */
 /** @typedef {import('../scheduler.mjs').Lane} Lane */
+/** @typedef {import('../../src/contract/outbox.js').Ask} Ask */
 /** @typedef {import('../../src/contract/outbox.js').OutboxDatabase} OutboxDatabase */
+/** @typedef {import('../../src/contract/outbox.js').OutboxWriter} OutboxWriter */
 
 /** The statements of a sweeper. @implements {OutboxDatabase} */
 export class SimOutboxDatabase {
@@ -50,9 +53,7 @@ export class SimOutboxDatabase {
 
   /** @param {readonly string[]} ids @param {string} epoch */
   remove(ids, epoch) {
-    return this.ask(`delete ${ids.length} outbox rows under ${epoch}`, (database) =>
-      this.process.world.deleteRows(database, ids, epoch),
-    );
+    return this.ask(`delete ${ids.length} outbox rows under ${epoch}`, (database) => database.deleteRows(ids, epoch));
   }
 
   /** @param {string} epoch @param {number} seq */
@@ -95,44 +96,65 @@ export class SimOutboxDatabase {
   }
 }
 
-/** What a writer asks: the rows of its own transaction. */
+/** The statements of the writers, over their own connections. @implements {OutboxWriter} */
 export class SimOutboxWriter {
-  /** @type {Map<string, string>} */
-  #told = new Map();
-  #waiting = false;
+  #told;
+  #process;
+  #lane;
 
-  /** @param {SimProcess} process @param {Lane} lane */
+  /** @param {SimProcess} process @param {Lane} lane for what is done in the background */
   constructor(process, lane) {
-    this.process = process;
-    this.lane = lane;
+    this.#process = process;
+    this.#lane = lane;
+    /** @type {(ids: readonly string[], epoch: string | undefined) => Promise<unknown>} */
+    const remove = (ids, epoch) =>
+      process.ask(lane, `delete outbox rows ${ids.join(' ')} under ${epoch}`, (database, answer) =>
+        answer(database.deleteRows(ids, epoch)),
+      );
+    this.#told = new Told(remove, (event) => process.world.heard(process, event), process.clock);
   }
 
-  /** Their tags are in force under `epoch`: deleted in the background. @param {readonly string[]} ids @param {string} epoch */
+  /** @param {Ask} ask @param {readonly string[]} tags */
+  async write(ask, tags) {
+    return String(await ask('INSERT INTO the outbox', [tags]));
+  }
+
+  /** @param {Ask} ask @param {readonly string[]} tags */
+  async intend(ask, tags) {
+    return String(await ask('INSERT an announcement', [tags]));
+  }
+
+  byTriggers() {
+    return Promise.resolve({ ids: [], tags: [] });
+  }
+
+  /** @param {readonly string[]} ids @param {string} epoch */
   told(ids, epoch) {
-    for (const id of ids) this.#told.set(id, epoch);
-    if (this.#waiting) return;
-    this.#waiting = true;
-    this.process.clock.after(this.process.settings.tellMs, () => {
-      this.#waiting = false;
-      const told = [...this.#told];
-      this.#told.clear();
-      for (const [id, epochOfIt] of told) void this.toldNow([id], epochOfIt).catch(() => undefined);
+    this.#told.add(ids, epoch);
+  }
+
+  /** @param {Ask} ask @param {readonly string[]} ids @param {string} epoch */
+  async toldNow(ask, ids, epoch) {
+    return (await ask('DELETE under the fence', [ids, epoch])) === true;
+  }
+
+  /** @param {readonly string[]} ids */
+  executed(ids) {
+    if (ids.length === 0) return;
+    void this.#process.ask(this.#lane, `rows ${ids.join(' ')} are executed`, (database, answer) => {
+      const { outbox } = database.committed;
+      database.change({ outbox: outbox.map((row) => (ids.includes(row.id) ? { ...row, intent: false } : row)) });
+      answer(undefined);
     });
   }
 
-  /** The same at once. @param {readonly string[]} ids @param {string} epoch @returns {Promise<boolean>} whether `epoch` is the true one */
-  toldNow(ids, epoch) {
-    return this.process.ask(this.lane, `delete outbox row ${ids.join(' ')} under ${epoch}`, (database, answer) => {
-      const own = database.committed.state.epoch === epoch;
-      this.process.world.deleteRows(database, ids, epoch);
-      answer(own);
-    });
+  /** @param {readonly string[]} ids */
+  withdraw(ids) {
+    this.#told.add(ids, undefined);
   }
 
-  /** @param {string} id @returns {Promise<boolean>} */
-  isGone(id) {
-    return this.process.ask(this.lane, `is outbox row ${id} gone`, (database, answer) =>
-      answer(!database.committed.outbox.some((row) => row.id === id)),
-    );
+  /** @param {Ask} ask @param {string} id */
+  async isGone(ask, id) {
+    return (await ask('SELECT from the outbox', [id])) === true;
   }
 }

@@ -56,7 +56,6 @@ export class SimProcess {
       nextTurn: (task) => scheduler.add(turns, 'next turn', task),
     };
     this.link = new RedisLink(scheduler, this, server, world.variant.script ?? Script);
-    this.background = this.databaseLane(`background of ${name}`);
     // The rest as `createReportCache` does.
     const { settings, clock } = this;
     const parts = { ...SHIPPED, ...this.world.variant.parts };
@@ -100,7 +99,16 @@ export class SimProcess {
       clock,
       emit,
     );
-    this.outbox = new SimOutboxWriter(this, this.background);
+    /** @type {import('../../src/typeorm/delivery.js').Durable | undefined} */
+    this.durable = settings.durable
+      ? {
+          outbox: new SimOutboxWriter(this, this.databaseLane(`background of ${name}`)),
+          fencedAnswers: settings.fencedAnswers,
+          settleMs: settings.lambdaMs + settings.leaseMs,
+          covers: () => false,
+          triggers: false,
+        }
+      : undefined;
   }
 
   startSweeper() {

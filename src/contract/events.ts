@@ -12,6 +12,7 @@ export type BypassReason =
   | 'request-no-store' // the request forbids it
   | 'transaction' // the request has written inside an open transaction, or reads an older snapshot
   | 'unavailable' // the store cannot tell
+  | 'not-alone' // one of several processes, and no Redis to share with them
   | 'flux' // a write to what it depends on is under way
   | 'wait' // waited too long for a running computation
   | 'closed';

@@ -15,6 +15,8 @@ export interface CacheOptions {
   readonly waitMs: number;
   /** Most tags of one entry, whole-kind tags included. */
   readonly maxTags: number;
+  /** Serve and store nothing, for this reason. */
+  readonly refusal?: BypassReason;
 }
 
 /** After so many computations that could not be stored, a reader stops waiting for others. */
@@ -58,6 +60,7 @@ export class Cache implements Reader {
 
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
     if (this.#closed) return this.#bypass(request, 'closed');
+    if (this.#options.refusal !== undefined) return this.#bypass(request, this.#options.refusal);
     if (this.#scopes.blocked) return this.#bypass(request, 'transaction');
     const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
     if (found instanceof Promise) return found.then((later) => this.#decide(request, arrival, started, waits, later));

@@ -49,6 +49,11 @@ export interface ReportCacheOptions {
   readonly identify: (req: Request) => Identity | null | undefined | false | '' | 0;
   /** An ioredis client or cluster (5.4+ or 6, Redis 7+ or Valkey). Without it: one process, memory only. */
   readonly redis?: RedisLike;
+  /**
+   * Whether this is the only process of the application. Several without Redis would each know only its own writes, so
+   * they serve nothing from memory and say so. @default true, but false in a worker of `node:cluster`
+   */
+  readonly alone?: boolean;
   /** Part of every name in Redis; two applications on one Redis need two. @default 'reports' */
   readonly namespace?: string;
   /** Version of what your reports look like; a new one starts without entries. @default '1' */

@@ -19,6 +19,8 @@ export interface TypePolicy {
 }
 
 export interface ResolvedOptions {
+  /** Undefined: nobody has said. */
+  readonly alone: boolean | undefined;
   readonly namespace: string;
   readonly version: string;
   readonly cacheName: string;
@@ -38,6 +40,7 @@ export interface ResolvedOptions {
 const CACHE_OPTIONS = [
   'identify',
   'redis',
+  'alone',
   'namespace',
   'version',
   'types',
@@ -103,6 +106,7 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
   const cacheName = options.cacheName ?? DEFAULTS.cacheName;
   if (!TOKEN.test(cacheName)) throw wrong('cacheName', cacheName, 'a token such as reports');
   return {
+    alone: options.alone === undefined ? undefined : oneOf('alone', options.alone, [true, false]),
     namespace,
     version,
     cacheName,

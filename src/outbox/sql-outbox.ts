@@ -1,5 +1,6 @@
 // The outbox in a SQL database: what sweeper and writers ask, as single statements over a TypeORM query().
 import { createHash } from 'node:crypto';
+import { systemClock, type Clock } from '../contract/clock.js';
 import type { EventSink } from '../contract/events.js';
 import type { Ask, AskAtOnce, OutboxDatabase, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
 import { EVERYTHING } from '../entry/tags.js';
@@ -34,6 +35,7 @@ export interface SqlOutboxParts {
   readonly ask: Ask;
   readonly namespace: string;
   readonly emit: EventSink;
+  readonly clock?: Clock;
   /** Where the tables are; default: where the connection looks first. */
   readonly schema?: string;
   /** Writers wake the sweepers (PostgreSQL). Default false, see notify.ts. */
@@ -56,12 +58,12 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   #facts: ServerFacts | undefined;
 
   constructor(private readonly parts: SqlOutboxParts) {
-    const { dialect, schema, emit } = parts;
+    const { dialect, schema, emit, clock = systemClock } = parts;
     this.#outbox = qualified(dialect, schema, OUTBOX_TABLE);
     this.#state = qualified(dialect, schema, STATE_TABLE);
     this.#mine = 'namespace = $1 AND set_aside IS NULL';
     this.#whileTrue = `EXISTS (SELECT 1 FROM ${this.#state} WHERE namespace = $1 AND epoch = $2)`;
-    this.#told = new Told((ids, epoch) => this.#remove(parts.ask, ids, epoch), emit);
+    this.#told = new Told((ids, epoch) => this.#remove(parts.ask, ids, epoch), emit, clock);
   }
 
   // Writers
@@ -88,18 +90,17 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
   }
 
   async byTriggers(ask: Ask): Promise<{ readonly ids: readonly string[]; readonly tags: readonly string[] }> {
-    const { rows } = await this.#run(
+    const found = await this.#run(
       `SELECT id, tags FROM ${this.#outbox} WHERE ${this.#mine} AND source = 'trigger'` +
         ` AND pid = ${this.parts.dialect.connectionId} ORDER BY id LIMIT ${MOST_TRIGGERED + 1}`,
       [],
       ask,
     );
-    const all = new Set(rows.flatMap((row) => parseTags(row['tags']) ?? [EVERYTHING]));
-    if (rows.length > MOST_TRIGGERED || all.has(EVERYTHING)) all.clear();
-    return {
-      ids: rows.map((row) => String(row['id'])),
-      tags: rows.length > 0 && all.size === 0 ? [EVERYTHING] : [...all],
-    };
+    // Those of the connection's earlier writes are in force already.
+    const rows = found.rows.filter((row) => !this.#told.has(String(row['id'])));
+    const tags = new Set(rows.flatMap((row) => parseTags(row['tags']) ?? [EVERYTHING]));
+    const all = found.rows.length > MOST_TRIGGERED || tags.has(EVERYTHING);
+    return { ids: rows.map((row) => String(row['id'])), tags: all ? [EVERYTHING] : [...tags] };
   }
 
   told(ids: readonly string[], epoch: string): void {

@@ -110,7 +110,8 @@ export interface DataSourceLike {
   readonly subscribers: SubscriberLike[];
   initialize: () => Promise<unknown>;
   query(query: string, parameters?: unknown[]): Promise<unknown>;
-  createQueryRunner(): object;
+  createQueryRunner(mode?: string): object;
+  destroy?: () => Promise<unknown>;
 }
 
 export interface EventLike {

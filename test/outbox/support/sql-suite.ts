@@ -130,6 +130,26 @@ export function sqlOutboxSuite(openDatabase: () => Promise<Database>): void {
       await other.release();
     });
 
+    it('that are in force and on their way out are not told again with the next write', async () => {
+      const { outbox, namespace } = database.outbox();
+      const { epoch } = (await adopted(outbox)).state;
+      const runner = database.source.createQueryRunner();
+      const trigger = (tags: string) =>
+        runner.query(
+          `INSERT INTO ${database.table('outbox')} (namespace, tags, source) VALUES ('${namespace}', '${tags}', 'trigger')`,
+        );
+      await trigger('student:1');
+      const first = await outbox.byTriggers(asked(runner));
+      outbox.told(first.ids, epoch);
+      await trigger('student:2');
+      const second = await outbox.byTriggers(asked(runner));
+      expect(second).toMatchObject({ tags: ['student:2'], ids: [expect.not.stringMatching(`^${first.ids[0]}$`)] });
+      outbox.told(second.ids, epoch);
+      await outbox.close();
+      expect(await waiting(outbox)).toEqual([]);
+      await runner.release();
+    });
+
     it('too many for one writer mean everything', async () => {
       const { outbox, namespace } = database.outbox();
       const runner = database.source.createQueryRunner();

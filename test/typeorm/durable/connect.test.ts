@@ -117,14 +117,15 @@ describe('not demanded', () => {
 
 describe('the life of a connection', () => {
   it('two calls at the same time begin to sweep once', async () => {
-    const node = await lab.node({ connect: false });
+    const node = await lab.node({ connect: false, cache: { lambda: '300ms' } });
     await Promise.all([node.reports.connect(node.db), node.reports.connect(node.db)]);
     expect(node.eventsOf('adopted')).toHaveLength(1);
     await node.reports.disconnect(node.db);
     const observe = node.redis.hold('observe');
     let swept = false;
     void observe.arrived.then(() => (swept = true));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // More than twice the period of a sweeper that was left behind.
+    await new Promise((resolve) => setTimeout(resolve, 250));
     expect(swept).toBe(false);
   });
 

@@ -1,6 +1,7 @@
 // Statements outside transactions: an announcement is committed before each of them, and taken back after it.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { DataSource, EntityManager } from 'typeorm';
+import { OWN } from '../../../src/typeorm/typeorm-like.js';
 import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
@@ -146,9 +147,18 @@ describe('faults', () => {
     await careless.startTransaction();
     await careless.query('SELECT 1');
     await careless.release();
+    // Seen from inside that transaction, before anything could take it out again.
+    const seen: unknown[] = [];
+    single.db.subscribers.push({
+      afterQuery: async ({ query, queryRunner }) => {
+        if (!query.startsWith('UPDATE "grade"')) return;
+        const mine = `${OWN}SELECT * FROM report_cache_outbox WHERE namespace = '${lab.namespace}'`;
+        seen.push(await queryRunner.query(mine));
+      },
+    });
     await single.db.manager.update(Grade, { id: 1 }, { score: 99 });
     expect(single.eventsOf('outboxFailed')).toEqual([]);
-    expect(await lab.rows()).toEqual([]);
+    expect(seen).toEqual([[]]);
     await single.db.query('ROLLBACK');
     expect(await lab.score()).toBe(10);
   });
@@ -179,6 +189,13 @@ describe('faults', () => {
 });
 
 describe('one connection for everything (poolSize 1)', () => {
+  it('an announcement does not wait for the disk, and leaves that setting to itself', async () => {
+    const runner = node.db.createQueryRunner();
+    await runner.manager.update(Grade, { id: 1 }, { score: 30 });
+    expect(await runner.query('SHOW synchronous_commit')).toEqual([{ synchronous_commit: 'on' }]);
+    await runner.release();
+  });
+
   it('statements, transactions and look-ups wait for no other connection', async () => {
     const single = await lab.node({ cache: { mark: true }, source: { poolSize: 1 } });
     await single.db.manager.update(Grade, { id: 1 }, { score: 30 });
