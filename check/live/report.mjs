@@ -50,6 +50,7 @@ const COLUMNS = [
   ['allowed', (one) => boundText(boundsOf(levelNamed(one.level), faultNamed(one.fault)).found)],
   ['inversions', (one) => one.inversions.answered],
   ['others', (one) => one.inversions.others],
+  ['marks refused', (one) => one.events['markFailed'] ?? 0],
   ['errors r/w', (one) => `${one.readErrors}/${one.writeErrors}`],
   [
     'write ms p50/p99/max',

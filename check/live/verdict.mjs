@@ -46,7 +46,9 @@ export function failuresOf(level, fault, figures) {
         `stale for ${oldestWhenSent.toFixed(1)} ms when asked for (${origin}), where ${bound} ms are allowed`,
       );
   }
-  if (level.mark && !inversions && figures.inversions.answered > 0)
+  // A mark that Redis did not take lets the write go on without one, unless the application says `abort`.
+  const unmarked = (figures.events['markFailed'] ?? 0) > 0;
+  if (level.mark && !inversions && !unmarked && figures.inversions.answered > 0)
     failures.push(`${figures.inversions.answered} inversions in spite of marks`);
   return failures;
 }

@@ -109,6 +109,7 @@ export function createWriters({ slots, oracle, tally, random, over, database, fo
           before[i] === place ? place : UNKNOWN,
         );
     }
+    readers.chase(rows, (row) => [...new Set([before[rows.indexOf(row)] ?? NOWHERE, plans.where[row] ?? NOWHERE])]);
   }
 
   async function repeat() {

@@ -9,7 +9,13 @@ import { startProxy } from '../../check/live/proxy.mjs';
 import { Tally } from '../../check/live/tally.mjs';
 import { failuresOf } from '../../check/live/verdict.mjs';
 
-function failures(level: string, fault: string, change: (tally: Tally) => void, answered = 0): string[] {
+function failures(
+  level: string,
+  fault: string,
+  change: (tally: Tally) => void,
+  answered = 0,
+  events: Record<string, number> = {},
+): string[] {
   const tally = new Tally();
   tally.reads = 10_000;
   tally.came(0);
@@ -20,7 +26,11 @@ function failures(level: string, fault: string, change: (tally: Tally) => void, 
     fault: faultNamed(fault),
   };
   const inversions = { answered, others: 5 };
-  return failuresOf(named.level, named.fault, figuresOf({ ...named, tally, inversions, seconds: 1, counts: [] }));
+  return failuresOf(
+    named.level,
+    named.fault,
+    figuresOf({ ...named, tally, inversions, seconds: 1, counts: [{ counts: events }] }),
+  );
 }
 
 const stale =
@@ -60,8 +70,9 @@ describe('a run', () => {
     expect(failures(level, fault, change)).toHaveLength(1);
   });
 
-  it('with marks fails for an inversion, unless writers die', () => {
+  it('with marks fails for an inversion, unless writers die or Redis took no mark', () => {
     expect(failures('mark', 'none', () => undefined, 1)).toHaveLength(1);
+    expect(failures('mark', 'redis-paused', () => undefined, 1, { markFailed: 1 })).toEqual([]);
     expect(failures('mark', 'kill', () => undefined, 1)).toEqual([]);
     expect(failures('strict', 'none', () => undefined, 1)).toEqual([]);
   });

@@ -27,7 +27,7 @@ async function limitMemory({ redis: { admin } }, spareBytes) {
 
 /** @param {string} policy @param {readonly string[]} options of SET @returns {Pick<Fault, 'begin' | 'inject' | 'everyMs'>} */
 const evicting = (policy, options) => ({
-  everyMs: 400,
+  everyMs: 1_500,
   async begin(stage) {
     await stage.redis.admin.config('SET', 'maxmemory-policy', policy);
     await limitMemory(stage, 1_200_000);
@@ -80,7 +80,7 @@ export const REDIS_FAULTS = [
     rows: '12',
     what: 'DEL of the tag table',
     bound: () => ({ inversions: true }),
-    everyMs: 400,
+    everyMs: 2_000,
     inject: (stage) => stage.redis.admin.del(tableOf(stage)),
   },
   {
