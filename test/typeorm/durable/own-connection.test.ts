@@ -21,6 +21,7 @@ describe('a pool that is used up', () => {
     const queued = Array.from({ length: 20 }, () => node.db.query('SELECT pg_sleep(60)').catch(() => 'given up'));
     const before = (await node.reports.health()).outbox?.lastSuccess ?? 0;
     await eventually('another sweep', async () => ((await node.reports.health()).outbox?.lastSuccess ?? 0) > before);
+    expect(node.eventsOf('sweepFailed')).toEqual([]);
     // Ends what waits, as far as it has begun.
     await Promise.all(held.map((runner) => runner.release()));
     const sleeping = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'`;
@@ -36,7 +37,7 @@ describe('a pool that is used up', () => {
     const node = await lab.node({ source: { extra: { max: 2 } } as object });
     await warm(node);
     const both = [node.db.createQueryRunner(), node.db.createQueryRunner()];
-    await Promise.all(both.map((runner) => runner.query('SELECT 1')));
+    expect(await Promise.all(both.map((runner) => runner.query('SELECT 1 AS one')))).toHaveLength(2);
     await Promise.all(both.map((runner) => runner.release()));
   });
 
