@@ -46,6 +46,7 @@ describe('a pool that is used up', () => {
     await warm(node);
     await node.db.destroy();
     await node.db.initialize();
+    expect(node.db.isInitialized).toBe(true);
     await eventually('sweeps again', async () => (await node.reports.health()).state === 'ready');
   });
 });
