@@ -5,7 +5,7 @@ import type { Invalidator, TransactionTracker } from '../contract/invalidation.j
 import type { Accounting } from './accounting.js';
 import { Delivery, NOTHING, type Cause, type DeliveryParts, type Prepared } from './delivery.js';
 import { settleCoarsely } from './look-up.js';
-import { hasFailedTransaction, hasOpenTransaction, newPending, type Pending } from './pending.js';
+import { both, hasFailedTransaction, hasOpenTransaction, Pending } from './pending.js';
 import type { Schema } from './schema.js';
 import { TagBag } from './tag-bag.js';
 import type { DriverLike, QueryRunnerLike } from './typeorm-like.js';
@@ -39,7 +39,7 @@ export class Ledger {
   #of(runner: QueryRunnerLike): Pending {
     let pending = this.#pending.get(runner);
     if (!pending) {
-      pending = newPending();
+      pending = new Pending();
       this.#pending.set(runner, pending);
     }
     return pending;
@@ -59,7 +59,7 @@ export class Ledger {
     const pending = this.#of(runner);
     if (this.inTransaction(runner)) {
       this.parts.transactions.wrote(runner);
-      this.#level(pending).merge(bag);
+      pending.level.merge(bag);
       // With one runner for everybody the write may be durable already, and its transaction another request's.
       if (!this.parts.sharedRunner) return;
       const now = new TagBag();
@@ -67,14 +67,14 @@ export class Ledger {
       return this.#flush(runner, now, cause);
     }
     // Somebody else's transaction holds this write back: now is too early, and later nobody tells. Both, then.
-    if (hasOpenTransaction(runner)) this.#level(pending).merge(bag);
+    if (hasOpenTransaction(runner)) pending.level.merge(bag);
     pending.loose.merge(bag);
     // All events of one statement arrive in one turn and share one invalidation.
     pending.looseFlush ??= Promise.resolve().then(() => {
       const { loose } = pending;
       pending.loose = new TagBag();
       pending.looseFlush = undefined;
-      return this.#flush(runner, loose, cause, this.#takeFinished(pending));
+      return this.#flush(runner, loose, cause, pending.takeFinished());
     });
     return pending.looseFlush;
   }
@@ -87,16 +87,7 @@ export class Ledger {
   /** Notes what a write is about to destroy, to be invalidated together with the write itself. */
   foresee(runner: QueryRunnerLike, bag: TagBag): void {
     const pending = this.#of(runner);
-    (this.inTransaction(runner) ? this.#level(pending) : pending.loose).merge(bag);
-  }
-
-  #level(pending: Pending): TagBag {
-    let top = pending.levels.at(-1);
-    if (!top) {
-      top = new TagBag();
-      pending.levels.push(top);
-    }
-    return top;
+    (this.inTransaction(runner) ? pending.level : pending.loose).merge(bag);
   }
 
   // Transactions
@@ -108,7 +99,7 @@ export class Ledger {
     // After a raw BEGIN the statement that follows opens nothing new.
     if (!outermost || pending.rawOpen) return;
     // A runner released or reused without an end to its transaction leaves this behind; it may be durable by now.
-    const left = this.#everythingOf(pending);
+    const left = pending.takeEverything(this.parts.schema);
     const prepared = this.#end(runner, pending);
     this.#begin(runner, pending);
     if (!left.empty) return this.#flush(undefined, left, 'rollback', prepared);
@@ -145,7 +136,7 @@ export class Ledger {
    */
   async prepareCommit(runner: QueryRunnerLike, sameString: TagBag): Promise<void> {
     const pending = this.#of(runner);
-    const bag = this.#everythingSoFar(pending);
+    const bag = pending.everythingSoFar(this.parts.schema);
     bag.merge(sameString);
     // Nothing can be written in a failed transaction, nor will anything of it be stored.
     if (bag.empty || hasFailedTransaction(runner)) return;
@@ -169,28 +160,16 @@ export class Ledger {
     // On a connection that stands in somebody else's transaction a row would share its fate.
     if (hasOpenTransaction(runner)) return;
     const prepared = await this.#delivery.beforeStatement(runner, bag);
-    this.#of(runner).statements.push({ sql, prepared });
+    this.#of(runner).announced(sql, prepared);
   }
 
   /** @param outcome `refused`: it wrote nothing; `unknown`: it may take effect later, so its row stays for the sweeper. */
   statementDone(runner: QueryRunnerLike, sql: string, outcome: 'executed' | 'refused' | 'unknown'): void {
     const pending = this.#of(runner);
-    const done = pending.statements.find((one) => one.sql === sql);
-    if (done === undefined) return;
-    pending.statements = pending.statements.filter((one) => one !== done);
-    const { prepared } = done;
+    const prepared = pending.takeAnnounced(sql);
+    if (prepared === undefined) return;
     if (outcome === 'refused') void this.#delivery.withdraw(prepared);
-    if (outcome !== 'executed') return;
-    const { rows, marks } = pending.finished;
-    pending.finished = { rows: [...rows, ...prepared.rows], marks: [...marks, ...prepared.marks] };
-  }
-
-  /** While a statement's after-event is still to come, its row is needed: the next flush takes it. */
-  #takeFinished(pending: Pending): Prepared {
-    if (pending.accounting.unconfirmed) return NOTHING;
-    const { finished } = pending;
-    pending.finished = NOTHING;
-    return finished;
+    if (outcome === 'executed') pending.finish(prepared);
   }
 
   #isOutermost(runner: QueryRunnerLike, pending: Pending): boolean {
@@ -201,25 +180,18 @@ export class Ledger {
   afterCommit(runner: QueryRunnerLike): Promise<void> | void {
     const pending = this.#of(runner);
     if (runner.isTransactionActive) {
-      this.#mergeTop(pending);
+      pending.mergeTop();
       return;
     }
     return this.#committed(runner, pending, 'commit');
   }
 
-  #mergeTop(pending: Pending): void {
-    if (pending.levels.length < 2) return;
-    const top = pending.levels.pop();
-    if (top) this.#level(pending).merge(top);
-  }
-
   #committed(runner: QueryRunnerLike, pending: Pending, cause: Cause): Promise<void> | void {
     const { dirty, refused } = pending;
-    const bag = this.#everythingOf(pending);
+    const bag = pending.takeEverything(this.parts.schema);
     const ended = this.#end(runner, pending, !refused);
     // A transaction in one string was announced as a statement.
-    const announced = this.#takeFinished(pending);
-    const prepared = { rows: [...ended.rows, ...announced.rows], marks: [...ended.marks, ...announced.marks] };
+    const prepared = both(ended, pending.takeFinished());
     if (dirty) bag.addEverything();
     else if (refused && !this.parts.sharedRunner) return this.#delivery.withdraw(prepared);
     return this.#flush(runner, bag, cause, prepared);
@@ -229,17 +201,13 @@ export class Ledger {
     const pending = this.#of(runner);
     if (!this.#isOutermost(runner, pending)) {
       // Statements that finish from here on were sent after the rollback; they belong one level down.
-      if (this.parts.sharedRunner || pending.tangled) this.#mergeTop(pending);
-      else if (pending.levels.length > 1) {
-        const top = pending.levels.pop() as TagBag;
-        if (pending.doomed) top.merge(pending.doomed);
-        pending.doomed = top;
-      }
+      if (this.parts.sharedRunner || pending.tangled) pending.mergeTop();
+      else pending.doomTop();
       return;
     }
     if (!pending.commitTried || pending.refused) return;
     // The COMMIT may have been executed although its answer never came, and no further event is certain to come.
-    const bag = this.#everythingOf(pending);
+    const bag = pending.takeEverything(this.parts.schema);
     if (pending.dirty) bag.addEverything();
     const { marks } = this.#end(runner, pending);
     return this.#flushTwice(bag, { rows: [], marks });
@@ -251,7 +219,7 @@ export class Ledger {
       pending.doomed = undefined;
       return;
     }
-    const bag = this.#everythingOf(pending);
+    const bag = pending.takeEverything(this.parts.schema);
     const prepared = this.#end(runner, pending);
     if (this.parts.sharedRunner) return this.#flush(runner, bag, 'rollback');
     return this.#delivery.withdraw(prepared);
@@ -300,7 +268,7 @@ export class Ledger {
   rollbackExecuted(runner: QueryRunnerLike, chain: boolean): void {
     const pending = this.#of(runner);
     if (runner.isTransactionActive || !pending.rawOpen) return;
-    const bag = this.#everythingOf(pending);
+    const bag = pending.takeEverything(this.parts.schema);
     void this.#delivery.withdraw(this.#end(runner, pending));
     pending.rawOpen = chain;
     if (this.parts.sharedRunner) void this.#flush(undefined, bag, 'rollback');
@@ -308,43 +276,8 @@ export class Ledger {
 
   /** @returns what was prepared for its COMMIT. */
   #end(runner: QueryRunnerLike, pending: Pending, committed = false): Prepared {
-    const { prepared } = pending;
-    pending.prepared = NOTHING;
-    pending.levels = [];
-    pending.accounting.clear();
-    pending.rawOpen = false;
-    pending.commitTried = false;
-    pending.refused = false;
-    pending.dirty = false;
-    pending.tangled = false;
     if (pending.tracked) this.parts.transactions.ended(runner, committed);
-    pending.tracked = false;
-    return prepared;
-  }
-
-  /** {@link #everythingOf} without taking it. */
-  #everythingSoFar(pending: Pending): TagBag {
-    const bag = new TagBag();
-    for (const level of pending.levels) bag.merge(level);
-    if (pending.doomed) bag.merge(pending.doomed);
-    if (pending.dirty) bag.addEverything();
-    for (const { verb, table } of pending.accounting.unconfirmedWrites) this.parts.schema.addCoarse(table, verb, bag);
-    return bag;
-  }
-
-  /** All levels as one, with coarse tags for announced statements that nobody confirmed. */
-  #everythingOf(pending: Pending): TagBag {
-    const bag = new TagBag();
-    for (const level of pending.levels) bag.merge(level);
-    if (pending.doomed) bag.merge(pending.doomed);
-    pending.levels = [];
-    pending.doomed = undefined;
-    this.#addUnconfirmed(pending, bag);
-    return bag;
-  }
-
-  #addUnconfirmed(pending: Pending, bag: TagBag): void {
-    for (const { verb, table } of pending.accounting.takeUnconfirmed()) this.parts.schema.addCoarse(table, verb, bag);
+    return pending.end();
   }
 
   // Writes outside transactions whose after-event may never come
@@ -369,7 +302,7 @@ export class Ledger {
     const pending = this.#of(runner);
     if (this.inTransaction(runner) || !pending.accounting.unconfirmed) return;
     const bag = new TagBag();
-    this.#addUnconfirmed(pending, bag);
+    pending.takeUnconfirmed(this.parts.schema, bag);
     return this.record(runner, bag);
   }
 

@@ -2,56 +2,136 @@
 import { Accounting } from './accounting.js';
 import { NOTHING, type Prepared } from './delivery.js';
 import { isObject } from './rows.js';
+import type { Schema } from './schema.js';
 import { TagBag } from './tag-bag.js';
 import type { QueryRunnerLike } from './typeorm-like.js';
 
-export interface Pending {
-  readonly accounting: Accounting;
+/** Says what an announced statement of which nothing more is known can concern. */
+export type Coarse = Pick<Schema, 'addCoarse'>;
+
+export class Pending {
+  readonly accounting = new Accounting();
   /** One bag per open level: the transaction, then its savepoints. */
-  levels: TagBag[];
+  levels: TagBag[] = [];
   /** Written outside transactions and not flushed yet. */
-  loose: TagBag;
+  loose = new TagBag();
   looseFlush: Promise<void> | undefined;
   /** Levels that are being rolled back; they come back if that fails. */
   doomed: TagBag | undefined;
   /** A transaction was begun with raw SQL. */
-  rawOpen: boolean;
+  rawOpen = false;
   /** COMMIT may have been sent. */
-  commitTried: boolean;
+  commitTried = false;
   /** The server answered COMMIT with ROLLBACK. */
-  refused: boolean;
+  refused = false;
   /** The connection came with somebody else's open transaction. */
-  dirty: boolean;
+  dirty = false;
   /** Statements of different levels overlapped: an inner rollback proves nothing about one bag. */
-  tangled: boolean;
-  tracked: boolean;
-  settling: boolean;
+  tangled = false;
+  tracked = false;
+  settling = false;
   /** What was put in place before the COMMIT. */
-  prepared: Prepared;
+  prepared = NOTHING;
   /** The same before each statement outside transactions that is still running. */
-  statements: { readonly sql: string; readonly prepared: Prepared }[];
+  #statements: { readonly sql: string; readonly prepared: Prepared }[] = [];
   /** The same of statements that are done and not flushed yet. */
-  finished: Prepared;
+  #finished = NOTHING;
+
+  /** Where what is written now belongs. */
+  get level(): TagBag {
+    let top = this.levels.at(-1);
+    if (!top) {
+      top = new TagBag();
+      this.levels.push(top);
+    }
+    return top;
+  }
+
+  /** A savepoint was released: its writes are those of the level below. */
+  mergeTop(): void {
+    if (this.levels.length < 2) return;
+    const top = this.levels.pop();
+    if (top) this.level.merge(top);
+  }
+
+  /** A savepoint is being rolled back. */
+  doomTop(): void {
+    const top = this.levels.length > 1 ? this.levels.pop() : undefined;
+    if (!top) return;
+    if (this.doomed) top.merge(this.doomed);
+    this.doomed = top;
+  }
+
+  /** All levels as one, with coarse tags for announced statements that nobody has confirmed so far. */
+  everythingSoFar(schema: Coarse): TagBag {
+    const bag = this.#allLevels();
+    if (this.dirty) bag.addEverything();
+    for (const { verb, table } of this.accounting.unconfirmedWrites) schema.addCoarse(table, verb, bag);
+    return bag;
+  }
+
+  /** The same, and forgets them. */
+  takeEverything(schema: Coarse): TagBag {
+    const bag = this.#allLevels();
+    this.levels = [];
+    this.doomed = undefined;
+    this.takeUnconfirmed(schema, bag);
+    return bag;
+  }
+
+  takeUnconfirmed(schema: Coarse, bag: TagBag): void {
+    for (const { verb, table } of this.accounting.takeUnconfirmed()) schema.addCoarse(table, verb, bag);
+  }
+
+  #allLevels(): TagBag {
+    const bag = new TagBag();
+    for (const level of this.levels) bag.merge(level);
+    if (this.doomed) bag.merge(this.doomed);
+    return bag;
+  }
+
+  /** A statement outside transactions has announced itself. */
+  announced(sql: string, prepared: Prepared): void {
+    this.#statements.push({ sql, prepared });
+  }
+
+  /** @returns what was put in place before it; undefined: nothing was. */
+  takeAnnounced(sql: string): Prepared | undefined {
+    const done = this.#statements.find((one) => one.sql === sql);
+    this.#statements = this.#statements.filter((one) => one !== done);
+    return done?.prepared;
+  }
+
+  finish(prepared: Prepared): void {
+    this.#finished = both(this.#finished, prepared);
+  }
+
+  /** While a statement's after-event is still to come, its row is needed: the next flush takes it. */
+  takeFinished(): Prepared {
+    if (this.accounting.unconfirmed) return NOTHING;
+    const finished = this.#finished;
+    this.#finished = NOTHING;
+    return finished;
+  }
+
+  /** The transaction is over. @returns what was prepared for its COMMIT. */
+  end(): Prepared {
+    const { prepared } = this;
+    this.prepared = NOTHING;
+    this.levels = [];
+    this.accounting.clear();
+    this.rawOpen = false;
+    this.commitTried = false;
+    this.refused = false;
+    this.dirty = false;
+    this.tangled = false;
+    this.tracked = false;
+    return prepared;
+  }
 }
 
-export function newPending(): Pending {
-  return {
-    accounting: new Accounting(),
-    levels: [],
-    loose: new TagBag(),
-    looseFlush: undefined,
-    doomed: undefined,
-    rawOpen: false,
-    commitTried: false,
-    refused: false,
-    dirty: false,
-    tangled: false,
-    tracked: false,
-    settling: false,
-    prepared: NOTHING,
-    statements: [],
-    finished: NOTHING,
-  };
+export function both(one: Prepared, other: Prepared): Prepared {
+  return { rows: [...one.rows, ...other.rows], marks: [...one.marks, ...other.marks] };
 }
 
 /**
