@@ -66,6 +66,11 @@ export class Announcements {
     await this.shared?.unmark(mark.id).catch(() => undefined);
   }
 
+  /** Their writes are in force by an invalidation that did not name them. */
+  async forget(marks: readonly Mark[]): Promise<void> {
+    await Promise.all(marks.map((mark) => this.shared?.unmark(mark.id).catch(() => undefined)));
+  }
+
   /** @returns false if it had ended before. */
   ended(mark: Mark): boolean {
     const deadline = this.#open.get(mark);

@@ -50,6 +50,7 @@ export class Invalidations implements Invalidator {
   /** Those of whom it is being asked whether somebody else has done it. */
   readonly #asking = new WeakSet<Writer>();
   #lateCause: string | undefined;
+  #lateMarks: Mark[] = [];
   #retrying = false;
   #closed = false;
 
@@ -146,8 +147,8 @@ export class Invalidations implements Invalidator {
     }
     for (const tag of tags) this.#late.set(tag, (this.#late.get(tag) ?? 0) + 1);
     this.#lateCause = this.#lateCause === undefined || this.#lateCause === cause ? cause : 'several';
-    // What was marked stays so until its deadline turns it into an invalidation; here the tags are held in any case.
-    if (mark) this.#announcements.ended(mark);
+    // Here the tags are held in any case; elsewhere the mark ends with the attempt that succeeds, or by its deadline.
+    if (mark && this.#announcements.ended(mark)) this.#lateMarks.push(mark);
     if (this.#options.onError === 'answer') release();
     else if (this.#clock.monotonic() - started < holdMs) this.#waiting.add(writer);
     if (!this.#retrying) void this.#retry(started);
@@ -162,6 +163,7 @@ export class Invalidations implements Invalidator {
       // What is added while this attempt runs waits for the next one.
       const batch = [...this.#late];
       const waiting = [...this.#waiting];
+      const markCount = this.#lateMarks.length;
       const tags = collapse([...this.#late.keys()], this.#options.maxTagsPerKind);
       // Asked anew: others may have committed since, about whom Redis has forgotten what it knew.
       const lsn = await this.#options.walPosition?.();
@@ -171,6 +173,8 @@ export class Invalidations implements Invalidator {
         this.#answerDrained(waiting);
         continue;
       }
+      const marks = this.#lateMarks.splice(0, markCount);
+      void this.#announcements.forget(marks);
       for (const [tag, count] of batch) lower(this.#late, tag, count);
       for (const [tag, count] of batch) this.#holds.remove([tag], count);
       for (const writer of waiting) writer.answer(position);

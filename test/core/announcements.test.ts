@@ -101,6 +101,20 @@ describe('a mark', () => {
     expect([touched(), client.asked.length, clock.waiting]).toEqual([false, 1, 0]);
   });
 
+  it('whose invalidation fails is ended everywhere by the retry that succeeds, not by its deadline', async () => {
+    const { board, client, clock, invalidations } = setUp();
+    const mark = await invalidations.mark(['student:1']);
+    client.broken = true;
+    const writing = invalidations.invalidate(['student:1'], 'commit', { mark: mark! });
+    await tick();
+    expect(board.open.size).toBe(1);
+    client.broken = false;
+    clock.advance(20);
+    expect(await writing).toMatchObject({ seq: 1 });
+    await tick();
+    expect([board.open.size, invalidations.pending, clock.waiting]).toEqual([0, 0, 0]);
+  });
+
   it('whose invalidation fails stays held until a retry is in force, and no longer', async () => {
     const { client, clock, invalidations, touched } = setUp();
     const mark = await invalidations.mark(['student:1', 'class:2']);
