@@ -68,7 +68,9 @@ export class Announcements {
 
   /** Their writes are in force by an invalidation that did not name them. */
   async forget(marks: readonly Mark[]): Promise<void> {
-    await Promise.all(marks.map((mark) => this.shared?.unmark(mark.id).catch(() => undefined)));
+    const { shared } = this;
+    if (shared === undefined) return;
+    await Promise.all(marks.map((mark) => shared.unmark(mark.id).catch(() => undefined)));
   }
 
   /** @returns false if it had ended before. */
