@@ -96,8 +96,6 @@ export function createCaching(
     async connect(dataSource, fresh) {
       // Resolves when Redis is ready; where it is away, ioredis goes on trying and the platform starts all the same.
       await redis?.connect().catch(() => undefined);
-      // Several processes share the reports through Redis, so writes past this platform must reach them too.
-      if (redis && fresh) await reports.triggers(dataSource).install();
       await reports.connect(dataSource);
       if (fresh) await reports.clear();
     },
