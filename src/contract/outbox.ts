@@ -15,6 +15,11 @@ export interface OutboxRow {
   readonly tags: readonly string[] | undefined;
   /** Written before a statement outside transactions, which may still be running: its tags are invalidated again and again while it is young. */
   readonly intent: boolean;
+  /**
+   * An intent of another sort: it gives new ends to paths, and is needed until every transaction has ended that may have
+   * followed those paths before it was committed.
+   */
+  readonly late?: boolean;
   /** By the clock of the database, ms. */
   readonly ageMs: number;
 }
@@ -39,6 +44,8 @@ export interface Scan {
   readonly rows: readonly OutboxRow[];
   /** All rows that wait. */
   readonly count: number;
+  /** Transactions of the database: the oldest that is open, and the next to come. Undefined where it does not number them. */
+  readonly transactions?: { readonly oldest: bigint; readonly next: bigint };
   /** WAL position that shows all of `rows`, 16 hex digits; undefined where the database has none. */
   readonly lsn: string | undefined;
 }

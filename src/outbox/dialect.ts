@@ -37,6 +37,8 @@ export interface Dialect {
   readonly true: string;
   readonly false: string;
   readonly connectionId: string;
+  /** SQL of the columns `oldest` and `next`: numbers of the oldest open transaction and of the next one, or NULL. */
+  readonly transactions: string;
   /** Where a statement that fails takes the whole transaction with it: the code with which there is none. */
   readonly noTransaction: string | undefined;
   /** Makes an INSERT of a row that exists already do nothing. */

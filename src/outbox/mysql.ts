@@ -27,6 +27,7 @@ export const mysql: Dialect = {
   true: 'TRUE',
   false: 'FALSE',
   connectionId: 'CONNECTION_ID()',
+  transactions: 'NULL AS oldest, NULL AS next',
   noTransaction: undefined,
   unlessExists: 'ON DUPLICATE KEY UPDATE namespace = namespace',
   // The driver tells it by itself; there is no NOTIFY.

@@ -26,6 +26,8 @@ export const postgres: Dialect = {
   true: 'true',
   false: 'false',
   connectionId: 'pg_backend_pid()',
+  // Of PostgreSQL 12 too, where the newer names do not exist.
+  transactions: `txid_snapshot_xmin(txid_current_snapshot())::text AS oldest, txid_snapshot_xmax(txid_current_snapshot())::text AS next`,
   noTransaction: '25P01',
   unlessExists: 'ON CONFLICT DO NOTHING',
   returningId: (wake) => (wake === undefined ? ' RETURNING id' : ` RETURNING id, pg_notify(${wake}, '')`),

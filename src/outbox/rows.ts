@@ -1,7 +1,10 @@
 // Rows of the two tables as the contract knows them.
-import type { OutboxRow, OutboxState } from '../contract/outbox.js';
+import type { OutboxRow, OutboxState, Scan } from '../contract/outbox.js';
 import { EVERYTHING, isTag } from '../entry/tags.js';
 import type { Row } from './dialect.js';
+
+/** What triggers write where a change gives new ends to paths. */
+const LATE = 'trigger-late';
 
 export function stateOf(row: Row): OutboxState {
   return {
@@ -18,6 +21,7 @@ export function rowOf(row: Row): OutboxRow {
     id: String(row['id']),
     tags: parseTags(row['tags']),
     intent: Boolean(row['intent']),
+    ...(row['source'] === LATE && { late: true }),
     ageMs: Number(row['age_ms']),
   };
 }
@@ -26,4 +30,10 @@ export function rowOf(row: Row): OutboxRow {
 export function parseTags(text: unknown): string[] | undefined {
   const tags = typeof text === 'string' ? text.split(' ') : [];
   return tags.length > 0 && tags.every((tag) => tag === EVERYTHING || isTag(tag)) ? tags : undefined;
+}
+
+/** Nothing where the database does not number its transactions. */
+export function transactionsOf({ oldest, next }: Row): Pick<Scan, 'transactions'> {
+  if (typeof oldest !== 'string' || typeof next !== 'string') return {};
+  return { transactions: { oldest: BigInt(oldest), next: BigInt(next) } };
 }

@@ -14,7 +14,7 @@ import {
   type Row,
   type ServerFacts,
 } from './dialect.js';
-import { parseTags, rowOf, stateOf } from './rows.js';
+import { parseTags, rowOf, stateOf, transactionsOf } from './rows.js';
 import { insideSavepoint, insideSavepointAtOnce } from './savepoint.js';
 import { Told } from './told.js';
 
@@ -161,6 +161,7 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
       rows: found,
       count: found.length < limit ? found.length : await this.#count(),
       lsn: typeof lsn === 'string' ? lsn : undefined,
+      ...transactionsOf(head),
     };
   }
 
@@ -249,8 +250,8 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
       const { incarnation, lsn } = this.#facts;
       const { rows } = await this.#run(
         `SELECT s.generation, s.epoch, s.seq, s.incarnation, ${dialect.msSince('s.swept_at')} AS silent_ms,` +
-          ` (SELECT ${incarnation}) AS incarnation_now, (SELECT ${lsn}) AS lsn, o.id, o.tags, o.intent, o.age_ms` +
-          ` FROM ${this.#state} s LEFT JOIN (SELECT id, tags, intent, ${dialect.msSince('at')} AS age_ms` +
+          ` (SELECT ${incarnation}) AS incarnation_now, (SELECT ${lsn}) AS lsn, o.id, o.tags, o.intent, o.source, o.age_ms, ${dialect.transactions}` +
+          ` FROM ${this.#state} s LEFT JOIN (SELECT id, tags, intent, source, ${dialect.msSince('at')} AS age_ms` +
           ` FROM ${this.#outbox} WHERE ${this.#mine} ORDER BY id LIMIT ${limit}) o ON ${dialect.true}` +
           ` WHERE s.namespace = $1 ORDER BY o.id`,
       );

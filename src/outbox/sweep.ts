@@ -4,6 +4,7 @@ import type { AdoptionReason, EventSink } from '../contract/events.js';
 import type { History, Observation } from '../contract/history.js';
 import type { OutboxDatabase, OutboxRow, Scan } from '../contract/outbox.js';
 import { EVERYTHING } from '../entry/tags.js';
+import type { LateRows } from './late-rows.js';
 import { standingOf } from './standing.js';
 
 /** Rows in one sweep. */
@@ -21,6 +22,7 @@ export interface SweepParts {
   readonly history: History;
   readonly database: OutboxDatabase;
   readonly emit: EventSink;
+  readonly lateRows: LateRows;
   /** The oldest watermark under which anything is served, ms. */
   readonly lambdaMs: number;
 }
@@ -69,7 +71,7 @@ export async function sweep(parts: SweepParts): Promise<Sweep> {
 }
 
 /** Keeps the table bounded while Redis cannot be asked, which is when nobody drains it. */
-export async function boundOutbox({ database, emit }: SweepParts): Promise<void> {
+export async function boundOutbox({ database, emit }: Pick<SweepParts, 'database' | 'emit'>): Promise<void> {
   const { count } = await database.scan(1);
   if (count > MOST_ROWS) emit({ kind: 'collapsed', rows: await database.collapse() });
 }
@@ -77,7 +79,7 @@ export async function boundOutbox({ database, emit }: SweepParts): Promise<void>
 type Drained = Pick<Sweep, 'outcome' | 'drained' | 'poison'>;
 
 async function drain(
-  { history, database, emit, lambdaMs }: SweepParts,
+  { history, database, emit, lambdaMs, lateRows }: SweepParts,
   seen: Observation,
   scan: Scan,
 ): Promise<Drained> {
@@ -98,7 +100,9 @@ async function drain(
     if (bumped.epoch !== epoch) return { outcome: 'overtaken', ...nothing };
     seq = bumped.seq;
   }
-  const done = rows.filter((row) => row.tags !== undefined && !isUnderWay(row)).map(({ id }) => id);
+  const needed = lateRows.look(scan);
+  const isDone = (row: OutboxRow) => row.tags !== undefined && !(needed.get(row.id) ?? isUnderWay(row));
+  const done = rows.filter(isDone).map(({ id }) => id);
   const drained = done.length === 0 ? 0 : await step('remove', database.remove(done, epoch));
   if (unreadable.length > 0) {
     await step('setAside', database.setAside(unreadable, 'unreadable tags'));

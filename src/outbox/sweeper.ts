@@ -2,9 +2,10 @@
 import type { Clock, TimerHandle } from '../contract/clock.js';
 import { InTime, NoAnswer } from './in-time.js';
 import { PruneSamples } from './prune-samples.js';
+import { LateRows } from './late-rows.js';
 import { boundOutbox, sweep, SweepFailure, type Sweep, type SweepParts } from './sweep.js';
 
-export interface SweeperParts extends SweepParts {
+export interface SweeperParts extends Omit<SweepParts, 'lateRows'> {
   readonly clock: Clock;
   /** The longest that any entry lives, ms; asked once a minute. */
   readonly maxTtlMs: () => number;
@@ -57,6 +58,7 @@ const ADOPTION: Partial<Record<Sweep['outcome'], SweeperState['adoption']>> = {
 
 /** Sweeps one at a time and never throws: whatever fails is told, and tried again at the period. */
 export class Sweeper {
+  readonly #lateRows = new LateRows();
   readonly #samples = new PruneSamples();
   #timer: TimerHandle | undefined;
   #running: Promise<SweepResult> | undefined;
@@ -142,7 +144,7 @@ export class Sweeper {
     const { clock, emit } = this.parts;
     const started = clock.monotonic();
     try {
-      const done = await this.#inTime.run(() => sweep(this.parts));
+      const done = await this.#inTime.run(() => sweep({ ...this.parts, lateRows: this.#lateRows }));
       this.#note(done, started);
       const { drained: rows, oldestMs } = done;
       if (rows > 0) emit({ kind: 'swept', rows, oldestMs, durationMs: clock.monotonic() - started });

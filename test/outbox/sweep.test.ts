@@ -10,6 +10,7 @@ import {
   SweepFailure,
   type Sweep,
 } from '../../src/outbox/sweep.js';
+import { LateRows } from '../../src/outbox/late-rows.js';
 import { MemoryDatabase, MemoryHistory, type Journal } from './support/memory.js';
 
 const LAMBDA_MS = 2000;
@@ -18,9 +19,10 @@ let journal: Journal;
 let events: CacheEvent[];
 let redis: MemoryHistory;
 let database: MemoryDatabase;
+let lateRows: LateRows;
 
 const once = (history = redis): Promise<Sweep> =>
-  sweep({ history, database, lambdaMs: LAMBDA_MS, emit: (event) => events.push(event) });
+  sweep({ history, database, lateRows, lambdaMs: LAMBDA_MS, emit: (event) => events.push(event) });
 const outcome = async (history = redis): Promise<string> => (await once(history)).outcome;
 /** Does something before the first such step. */
 const before = (target: { interfere: (step: string) => void }, step: string, act: () => Promise<void> | void): void => {
@@ -37,6 +39,7 @@ beforeEach(async () => {
   events = [];
   redis = new MemoryHistory(journal);
   database = new MemoryDatabase(journal);
+  lateRows = new LateRows();
   await once();
   await once();
   journal.length = 0;
@@ -178,7 +181,7 @@ describe('rows that are too bad or too many', () => {
 
   it('are bounded while Redis is away', async () => {
     const emit = (event: CacheEvent): void => void events.push(event);
-    const parts = { history: redis, database, lambdaMs: LAMBDA_MS, emit };
+    const parts = { database, emit };
     database.commit(0, ['a:1']);
     await boundOutbox(parts);
     expect(database.rows).toEqual([expect.objectContaining({ tags: ['a:1'] })]);
@@ -331,5 +334,55 @@ describe('a split', () => {
     expect(old.live).toBeUndefined();
     expect(await outcome(old)).toBe('complete');
     expect(await outcome(redis)).toBe('fenced');
+  });
+});
+
+describe('rows that give new ends to paths', () => {
+  const late = { intent: true, late: true };
+  const at = (oldest: bigint, next: bigint): void => void (database.transactions = { oldest, next });
+
+  it('are brought into force by each sweep until every transaction of their time has ended, and once after that', async () => {
+    database.commit(1, ['tutor:2'], late);
+    for (const [oldest, next, left] of [
+      [7n, 10n, 1], // first seen: up to 9 may have followed the path as it was
+      [9n, 12n, 1],
+      [10n, 13n, 0],
+    ] as const) {
+      at(oldest, next);
+      journal.length = 0;
+      expect(await outcome()).toBe('complete');
+      expect(journal).toContain('invalidate tutor:2');
+      expect(database.rows).toHaveLength(left);
+    }
+  });
+
+  it('are not over at the first sweep that sees them, although nobody is open then', async () => {
+    at(10n, 10n);
+    database.commit(1, ['tutor:2'], late);
+    await once();
+    expect(database.rows).toHaveLength(1);
+    await once();
+    expect(database.rows).toEqual([]);
+  });
+
+  it('stay for a minute where the database does not number its transactions', async () => {
+    database.commit(1, ['tutor:2'], late);
+    await once();
+    await once();
+    expect(database.rows).toHaveLength(1);
+    database.rows = database.rows.map((row) => ({ ...row, ageMs: INTENT_MS + 1 }));
+    await once();
+    expect(database.rows).toEqual([]);
+  });
+
+  it('stay beyond that as long as such a transaction is open', async () => {
+    at(7n, 10n);
+    database.commit(1, ['tutor:2'], { ...late, ageMs: INTENT_MS + 1 });
+    await once();
+    await once();
+    expect(database.rows).toHaveLength(1);
+    at(10n, 11n);
+    await once();
+    expect(database.rows).toEqual([]);
   });
 });

@@ -7,8 +7,8 @@ import { distinct, endsOf, farWay, sourceOf, wayOf, type Source } from './source
 
 /**
  * A path is followed when a statement ends. Another transaction may give it a new end afterwards and be committed
- * first: that end is then missing among the tags of the first. So whoever adds ends to paths has them told again for
- * some seconds. Who takes longer from his statement to his commit can still miss one.
+ * first: that end is then missing among the tags of the first. So whoever adds ends to paths has them told again until
+ * every transaction that was open at that time has ended (outbox/late-rows.ts).
  */
 export interface LatePlan {
   /** An update that leaves all of these alone adds nothing. */

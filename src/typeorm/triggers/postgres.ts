@@ -29,10 +29,6 @@ const OPERATIONS = [
 /** For the search of the catalogue: the names of a table's triggers are its function's and one of these. */
 export const SUFFIXES: readonly string[] = OPERATIONS.map(([operation]) => operation);
 
-/** The sweeper repeats announcements while they are younger than this (INTENT_MS in outbox/sweep.ts). */
-const YOUNG_S = 60;
-/** Late tags are repeated for this long: a transaction seldom lasts longer between a statement and its commit. */
-const LATE_S = 10;
 /**
  * With more of them waiting, no further ones are written: the sweeper would come to mean everything. Under so many
  * changes of relations a path may miss an end until the next write or the ttl.
@@ -80,7 +76,6 @@ function bodyFor(plan: TablePlan, names: Names): string {
       .filter((sql) => sql !== '')
       .join('\n      ');
   const insert = `INSERT INTO ${names.outbox} (namespace, tags, intent, source) VALUES`;
-  const insertLate = insert.replace('source)', 'source, at)');
   const namespace = literal(names.namespace);
   return `
 DECLARE
@@ -113,7 +108,7 @@ BEGIN
     ${insert} (${namespace}, found_tags, false, 'trigger');
     -- Not the writer's to take away again: see late-plan.ts.
     IF late_tags <> '' THEN
-      ${insertLate} (${namespace}, late_tags, true, 'trigger-late', clock_timestamp() - interval '${YOUNG_S - LATE_S} s');
+      ${insert} (${namespace}, late_tags, true, 'trigger-late');
     END IF;
   ELSE
     RAISE WARNING 'report cache: the outbox cannot be written, a change of % invalidates nothing', ${literal(table)};

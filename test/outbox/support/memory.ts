@@ -85,6 +85,8 @@ export class MemoryDatabase implements OutboxDatabase {
   incarnation = 'server 1';
   lsn: string | undefined;
   rows: OutboxRow[] = [];
+  /** Of a database that numbers them. */
+  transactions: Scan['transactions'] | undefined;
   aside: string[] = [];
 
   constructor(
@@ -99,8 +101,8 @@ export class MemoryDatabase implements OutboxDatabase {
   async scan(limit: number): Promise<Scan> {
     await this.#step('scan');
     const rows = [...this.rows].sort((a, b) => Number(a.id) - Number(b.id)).slice(0, limit);
-    const { state, incarnation, lsn } = this;
-    return { state, incarnation, rows, count: this.rows.length, lsn };
+    const { state, incarnation, lsn, transactions } = this;
+    return { state, incarnation, rows, count: this.rows.length, lsn, ...(transactions && { transactions }) };
   }
 
   async remove(ids: readonly string[], epoch: string): Promise<number> {
