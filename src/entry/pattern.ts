@@ -25,8 +25,10 @@ export function resolvePattern(pattern: string, types: ReadonlySet<string>): Res
   while (segments.length > 1 && segments.at(-1) === '*') segments.pop();
   const [first = '', ...rest] = segments;
   // A whole key, in which the `*` of a shared entry's viewer is no wildcard.
-  if (first === 'report' && rest.length === 3 && !segments.includes('') && !/\*/.test(`${rest[0]}${rest[2]}`))
+  if (first === 'report' && rest.length === 3 && !segments.includes('') && !/\*/.test(`${rest[0]}${rest[2]}`)) {
+    if (/\s/.test(pattern)) throw wrong(); // what is in a key is encoded
     return { tags: [keyTag(segments.join(':'))], exact: true };
+  }
   if (segments.some((segment) => segment === '' || (segment !== '*' && segment.includes('*')))) throw wrong();
   if (first === '*') throw wrong();
   if (first === 'report') {

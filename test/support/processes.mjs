@@ -107,6 +107,22 @@ export async function untilReady(server, probe, what, timeoutMs = 20_000) {
   }
 }
 
+/**
+ * A free port that {@link freePort} never gives. Sentinels go on looking for a server that was killed, and make a stranger
+ * that comes up on its port a replica.
+ */
+export async function reservedPort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer();
+    const free = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
 /** A TCP port of 127.0.0.1 that was free a moment ago. */
 export function freePort() {
   return new Promise((resolve, reject) => {

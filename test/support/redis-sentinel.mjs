@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startServer, untilReady } from './processes.mjs';
+import { reservedPort, startServer, untilReady } from './processes.mjs';
 import { ask, HOST, until } from './redis-ask.mjs';
 import { findRedisBinary, ping, startRedis } from './redis-service.mjs';
 
@@ -47,17 +47,17 @@ export async function startRedisSentinel({
   try {
     // Without a delay a replica that attaches is in step at once.
     const common = ['--dir', folder, '--repl-diskless-sync-delay', '0', ...args];
-    const master = await startRedis({ args: [...common, '--dbfilename', 'master.rdb'] });
+    const master = await startRedis({ port: await reservedPort(), args: [...common, '--dbfilename', 'master.rdb'] });
     servers.set(master.port, master);
     for (let index = 0; index < replicas; index += 1) {
       const own = ['--dbfilename', `replica-${index}.rdb`, '--replicaof', HOST, String(master.port)];
-      const replica = await startRedis({ args: [...common, ...own] });
+      const replica = await startRedis({ port: await reservedPort(), args: [...common, ...own] });
       servers.set(replica.port, replica);
       await until(async () => (await info(replica.port, 'replication')).includes('master_link_status:up'));
     }
     const sentinels = [];
     for (let index = 0; index < SENTINELS; index += 1) {
-      const port = await freePort();
+      const port = await reservedPort();
       const file = join(folder, `sentinel-${index}.conf`);
       const text = [
         `port ${port}`,
