@@ -154,6 +154,8 @@ export async function startRedis({ binary, port, args = [] } = {}) {
   const { path, env } = binary ?? (await findRedisBinary());
   const chosen = port ?? (await freePort());
   const base = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  // A replica would leave what it was sent in the folder where the next server looks for its data.
+  base.push('--repl-diskless-load', 'swapdb');
   const server = await startServer(path, [...base, ...args], { env });
   const url = `redis://127.0.0.1:${chosen}`;
   await untilReady(server, () => ping(url), 'redis-server');
