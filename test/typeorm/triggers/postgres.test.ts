@@ -268,7 +268,11 @@ describe('paths that others change meanwhile', () => {
     expect([await needed(), await needed()]).toEqual([[true], [true]]);
     await writer.commitTransaction();
     await writer.release();
-    expect(await needed()).toEqual([false]);
+    // Other tests have transactions open on this server too; they end.
+    let last: readonly boolean[] = [];
+    for (const until = performance.now() + 20_000; performance.now() < until && last[0] !== false;)
+      last = await needed();
+    expect(last).toEqual([false]);
   });
 
   it('the writer does not take these rows for his own', async () => {
