@@ -24,7 +24,7 @@ describe('a pool that is used up', () => {
     expect(node.eventsOf('sweepFailed')).toEqual([]);
     // Ends what waits, as far as it has begun.
     await Promise.all(held.map((runner) => runner.release()));
-    const sleeping = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'`;
+    const sleeping = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND datname = current_database()`;
     let left = queued.length;
     for (const one of queued) void one.then(() => (left -= 1));
     await eventually('an empty queue', async () => {

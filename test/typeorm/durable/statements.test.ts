@@ -37,7 +37,8 @@ async function holdStatements(): Promise<() => Promise<void>> {
 const held = (count: number) =>
   eventually(`${count} statements that wait`, async () => {
     const [row] = (await lab.outside.query(
-      `SELECT count(*)::int AS waiting FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted`,
+      `SELECT count(*)::int AS waiting FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     )) as [{ waiting: number }];
     return row.waiting === count;
   });
