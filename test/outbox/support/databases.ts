@@ -6,6 +6,7 @@ import type { Dialect } from '../../../src/outbox/dialect.js';
 import { dialectOf, outboxMigrations } from '../../../src/outbox/migrations.js';
 import { SqlOutbox, type SqlOutboxParts } from '../../../src/outbox/sql-outbox.js';
 import { databaseUrl, ownNamespace, ownSchema } from '../../support/isolation.js';
+import { queryMysql } from '../../support/mysql-service.mjs';
 import { query } from '../../support/postgres-service.mjs';
 
 export interface Database {
@@ -39,17 +40,22 @@ export async function openPostgres(url = databaseUrl()): Promise<Database> {
   });
 }
 
-/** Tables of this run's database are shared by the files that open it one after the other. */
-export async function openMysql(url = String(mysqlUrl)): Promise<Database> {
+/** A database of its own: the same file runs for several combinations of peers at once. */
+export async function openMysql(server = String(mysqlUrl)): Promise<Database> {
+  const name = ownSchema();
+  await queryMysql(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
   const source = await new DataSource({
     type: 'mysql',
-    url,
+    url: url.href,
     migrations: [...outboxMigrations],
-    migrationsTableName: `applied_${ownSchema()}`,
+    migrationsTableName: 'applied',
   }).initialize();
   return open(source, undefined, async () => {
     await source.undoLastMigration();
     await source.destroy();
+    await queryMysql(server, `DROP DATABASE ${name}`);
   });
 }
 
