@@ -1,20 +1,19 @@
 // Composition: keeps invalidations in the application's own database until Redis has them, and sweeps them there.
 import type { SharedTruth } from './assemble-stores.js';
 import type { Clock } from './contract/clock.js';
-import { ReportCacheError } from './contract/errors.js';
+import { ReportCacheError, errorText } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { ConnectOptions } from './options/options.js';
-import type { Ask } from './contract/outbox.js';
+import type { Ask, OutboxHealth } from './contract/outbox.js';
 import { dialectOf, isInstalled } from './outbox/migrations.js';
 import { OwnConnection, poolSizeOf, type OwnRunner } from './outbox/own-connection.js';
 import { NotifyListener, type ListenRunner } from './outbox/notify.js';
 import { SqlOutbox } from './outbox/sql-outbox.js';
-import { Sweeper, type SweeperState } from './outbox/sweeper.js';
+import { Sweeper } from './outbox/sweeper.js';
 import type { Durable } from './typeorm/delivery.js';
-import { coverOf } from './typeorm/trigger-cover.js';
+import { TriggerCover } from './typeorm/trigger-cover.js';
 import type { Triggers } from './typeorm/triggers/triggers.js';
-import type { DataSourceLike } from './typeorm/typeorm-like.js';
-import { OWN } from './typeorm/typeorm-like.js';
+import { askAs, type DataSourceLike } from './typeorm/typeorm-like.js';
 
 export interface DurableParts {
   readonly shared: SharedTruth | undefined;
@@ -31,10 +30,8 @@ export interface DurableParts {
 
 /** The outbox of one DataSource, at work. */
 export interface DurableConnection extends Durable {
-  readonly sweeper: SweeperState;
-  /** Sweeps now; for whoever is woken by the database. */
-  sweepNow(): Promise<unknown>;
-  /** The rules have changed, or the triggers. */
+  readonly sweeper: OutboxHealth;
+  /** The rules have changed, or the triggers. Never rejects. */
   lookAtTriggers(): Promise<void>;
   close(): Promise<void>;
 }
@@ -82,7 +79,8 @@ export async function connectDurable(
   const { history } = shared;
   const { maxTtlMs } = parts;
   const sweeper = new Sweeper({ history, database: outbox, clock, emit, lambdaMs, maxTtlMs });
-  let cover = await coverOf(parts.triggers(), emit);
+  const cover = new TriggerCover(parts.triggers, emit);
+  await cover.look();
   shared.requireWatermark(lambdaMs);
   // Usually a few milliseconds; where Redis or the database does not answer, the application starts all the same.
   await Promise.race([sweeper.start(), new Promise<void>((resolve) => clock.after(lambdaMs, resolve))]);
@@ -101,15 +99,10 @@ export async function connectDurable(
       return cover.any;
     },
     covers: (tags) => cover.covers(tags),
-    async lookAtTriggers() {
-      // Until they have been looked at again, writers write rows of their own.
-      cover = { any: cover.any, covers: () => false };
-      cover = await coverOf(parts.triggers(), emit);
-    },
+    lookAtTriggers: () => cover.look(),
     get sweeper() {
       return sweeper.state;
     },
-    sweepNow: () => sweeper.sweepNow(),
     async close() {
       await listener?.close();
       await sweeper.close();
@@ -129,7 +122,7 @@ function connectionOf(
   { clock, lambdaMs }: DurableParts,
 ): { ask: Ask; close: () => Promise<void> } {
   if ((poolSizeOf(dataSource.driver) ?? FEWEST_CONNECTIONS) < FEWEST_CONNECTIONS)
-    return { ask: (sql, parameters) => dataSource.query(OWN + sql, parameters), close: () => Promise.resolve() };
+    return { ask: askAs(dataSource), close: () => Promise.resolve() };
   const createRunner = () => dataSource.createQueryRunner('master') as OwnRunner;
   const own = new OwnConnection({ createRunner, patienceMs: 2 * lambdaMs, clock });
   // A pool ends only when all its connections have been given back.
@@ -140,7 +133,7 @@ function connectionOf(
   };
   dataSource.destroy = releaseFirst;
   return {
-    ask: (sql, parameters) => own.ask(OWN + sql, parameters),
+    ask: askAs({ query: own.ask }),
     async close() {
       await own.close();
       // Somebody may have wrapped destroy() after us; theirs stays, and calls ours, which does nothing more.
@@ -176,11 +169,10 @@ async function obstacleTo(dataSource: DataSourceLike, shared: SharedTruth | unde
   const { type, schema } = dataSource.options;
   const dialect = dialectOf(type);
   if (dialect === undefined) return `A database of type "${type}" cannot hold the outbox.`;
-  const ask = (sql: string, parameters?: unknown[]) => dataSource.query(OWN + sql, parameters);
   try {
-    if (await isInstalled(ask, dialect, schema)) return undefined;
+    if (await isInstalled(askAs(dataSource), dialect, schema)) return undefined;
   } catch (error) {
-    return `The database did not say whether it has the tables of the outbox (${error instanceof Error ? error.message : String(error)}).`;
+    return `The database did not say whether it has the tables of the outbox (${errorText(error)}).`;
   }
   return 'The tables of the outbox are missing: add `...outboxMigrations` to the migrations of the DataSource and run them.';
 }

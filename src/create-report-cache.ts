@@ -23,6 +23,7 @@ import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
 import type { ReportCacheOptions, ValueRequest } from './options/options.js';
 import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
+import { InTime } from './outbox/in-time.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
 import type { ReportCache } from './report-cache.js';
@@ -45,6 +46,9 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   let closed = false;
   let maxTtlMs = 0;
   const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
+  const positions = new InTime(BOUNDS.walPositionMs, clock);
+  /** Without it no replica is believed until the next write; an invalidation waits for no database. */
+  const walPosition = () => positions.run(() => typeorm.walPosition()).catch(() => undefined);
   const invalidations = new Invalidations(
     store,
     shared?.marks,
@@ -55,7 +59,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       marks: resolved.mark,
       markTtlMs: resolved.markTtlMs,
       onMarkError: resolved.onMarkError,
-      walPosition: () => typeorm.walPosition(),
+      walPosition,
       maxTagsPerKind: BOUNDS.tagsPerKind,
       maxPending: BOUNDS.pendingTags,
     },
@@ -91,7 +95,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
   /** For writes that the plugin has not seen. */
   const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
-    const lsn = await typeorm.walPosition();
+    const lsn = await walPosition();
     await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn });
   };
   const { namespace, lambdaMs, leaseMs } = resolved;

@@ -5,7 +5,8 @@ export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js'
 export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
 export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason } from './contract/events.js';
 export type { Identity, Share } from './contract/identity.js';
-export type { Health, HealthReason, OutboxHealth } from './core/health.js';
+export type { Health, HealthReason } from './core/health.js';
+export type { OutboxHealth } from './contract/outbox.js';
 export type { Logger } from './contract/logger.js';
 export type { Consistency, LayerName } from './contract/store.js';
 export type { Loader, LoaderRun } from './core/get-or-load.js';

@@ -21,6 +21,11 @@ export const ERROR_ADVICE = {
 
 export type ErrorCode = keyof typeof ERROR_ADVICE;
 
+/** What to tell of anything that was thrown. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /**
  * The only error class of the library. Recognise it by `code`, not by `instanceof`: the ESM and the CJS build can
  * both be loaded in one process.

@@ -50,6 +50,24 @@ export interface Scan {
   readonly lsn: string | undefined;
 }
 
+/** How the sweeper of a process stands. */
+export interface OutboxHealth {
+  /** `adopting`: not known yet, or between two epochs. `fenced`: the database follows another Redis. */
+  readonly adoption: 'adopted' | 'adopting' | 'fenced';
+  /** Wall clock, ms, of the last sweep that was complete. */
+  readonly lastSuccess: number | undefined;
+  /** Age of the watermark as far as this process knows, ms. */
+  readonly watermarkAgeMs: number | undefined;
+  /** Rows that the last scan found waiting. */
+  readonly waiting: number;
+  /** Age of the oldest of them then, ms. */
+  readonly oldestMs: number;
+  /** Unreadable rows that this process has set aside. */
+  readonly poison: number;
+  /** Failures since the last sweep that did not fail. */
+  readonly failures: number;
+}
+
 /** The statements of the sweeper; all go to the primary. */
 export interface OutboxDatabase {
   /** A plain SELECT in the order of ids: a row that was skipped or overtaken would make the watermark a lie. */

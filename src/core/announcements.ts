@@ -1,7 +1,7 @@
 // Marks of this process: writes that have announced themselves before their COMMIT and have not ended.
 import { randomBytes } from 'node:crypto';
 import type { Clock, TimerHandle } from '../contract/clock.js';
-import { ReportCacheError } from '../contract/errors.js';
+import { ReportCacheError, errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Mark } from '../contract/invalidation.js';
 import type { Marks } from '../contract/store.js';
@@ -50,7 +50,7 @@ export class Announcements {
       await this.shared?.mark(tags, mark.id, this.options.markTtlMs);
     } catch (error) {
       const aborted = this.options.onMarkError === 'abort';
-      this.emit({ kind: 'markFailed', tags, aborted, error: error instanceof Error ? error.message : String(error) });
+      this.emit({ kind: 'markFailed', tags, aborted, error: errorText(error) });
       if (!aborted) return mark;
       // It may have been executed although the answer did not come.
       void this.withdraw(mark);
@@ -61,15 +61,14 @@ export class Announcements {
 
   /** Its write was rolled back. */
   async withdraw(mark: Mark): Promise<void> {
-    if (!this.ended(mark)) return;
-    // Lost, it ends by its deadline.
-    await this.shared?.unmark(mark.id).catch(() => undefined);
+    if (this.ended(mark)) await this.forget([mark]);
   }
 
   /** Their writes are in force by an invalidation that did not name them. */
   async forget(marks: readonly Mark[]): Promise<void> {
     const { shared } = this;
     if (shared === undefined) return;
+    // Lost, a mark ends by its deadline.
     await Promise.all(marks.map((mark) => shared.unmark(mark.id).catch(() => undefined)));
   }
 

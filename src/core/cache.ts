@@ -1,7 +1,7 @@
 // The heart: look up, wait for a running computation, or compute with the position captured before the first read.
 import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
-import { ERROR_ADVICE } from '../contract/errors.js';
+import { ERROR_ADVICE, errorText } from '../contract/errors.js';
 import type { BypassReason, DeclineReason, EventSink } from '../contract/events.js';
 import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
@@ -299,7 +299,7 @@ export class Cache implements Reader {
       return await this.#store.put(key, entry, inherited);
     } catch (error) {
       // Whoever waits for this computation must go on whatever happens.
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       this.#emit({ kind: 'layerFailed', layer: this.#store.name, operation: 'put', error: text });
       return 'unavailable';
     }

@@ -1,4 +1,5 @@
 // A cached value from a function: look up, or run the loader once and keep what it returns.
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Reader, ReadRequest, Load } from '../contract/reading.js';
 import type { ValueCodec } from '../entry/value-codec.js';
@@ -31,7 +32,7 @@ export async function getOrLoad<T>(
         return codec.decode(turn.entry.body) as T;
       } catch (error) {
         // Written by a Node or a codec that this process does not understand.
-        emit({ kind: 'layerFailed', layer: turn.layer, operation: 'decode', error: text(error) });
+        emit({ kind: 'layerFailed', layer: turn.layer, operation: 'decode', error: errorText(error) });
         const load = await leadAnyway(reader, request);
         return load === undefined ? loadAlone(loader, scopes) : loadAndStore(load, loader, codec, emit);
       }
@@ -66,13 +67,9 @@ async function loadAndStore<T>(load: Load, loader: Loader<T>, codec: ValueCodec,
     body = codec.encode(value);
   } catch (error) {
     load.decline('error');
-    emit({ kind: 'advice', code: 'ERC_VALUE', message: text(error) });
+    emit({ kind: 'advice', code: 'ERC_VALUE', message: errorText(error) });
     return value;
   }
   await load.store({ body, status: 0, headers: [], etag: '' });
   return value;
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

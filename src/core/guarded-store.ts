@@ -1,6 +1,7 @@
 // A store that may fail, made safe: a deadline on every operation, and for readers a failure becomes "unavailable" here and nowhere else.
 import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type {
   Consistency,
@@ -34,7 +35,7 @@ export class GuardedStore implements Store, Marks {
     try {
       return await this.#inTime('lookup', () => this.#inner.lookup(key, consistency));
     } catch (error) {
-      return { outcome: 'unavailable', reason: message(error) };
+      return { outcome: 'unavailable', reason: errorText(error) };
     }
   }
 
@@ -79,7 +80,7 @@ export class GuardedStore implements Store, Marks {
   #inTime<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const fail = (error: unknown) => {
-        this.#emit({ kind: 'layerFailed', layer: this.name, operation, error: message(error) });
+        this.#emit({ kind: 'layerFailed', layer: this.name, operation, error: errorText(error) });
         reject(error);
       };
       const over = this.#deadlines.start(() => fail(new Error(`No answer within ${this.#deadlineMs} ms.`)));
@@ -95,8 +96,4 @@ export class GuardedStore implements Store, Marks {
       }
     });
   }
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

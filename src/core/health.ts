@@ -1,4 +1,5 @@
 // What is distrusted, pending or failing right now, in one look.
+import type { OutboxHealth } from '../contract/outbox.js';
 import type { MaybePromise, Store } from '../contract/store.js';
 
 export type HealthReason =
@@ -20,16 +21,6 @@ export interface Health {
   readonly late: number;
   /** Where invalidations are kept in the database: how its sweeper stands. */
   readonly outbox?: OutboxHealth;
-}
-
-export interface OutboxHealth {
-  readonly adoption: 'adopted' | 'adopting' | 'fenced';
-  readonly lastSuccess: number | undefined;
-  readonly watermarkAgeMs: number | undefined;
-  readonly waiting: number;
-  readonly oldestMs: number;
-  readonly poison: number;
-  readonly failures: number;
 }
 
 export interface HealthParts {

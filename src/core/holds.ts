@@ -8,6 +8,11 @@ export class Holds {
     return this.#counts.size;
   }
 
+  /** Each tag with how many hold it, as of now. */
+  entries(): [tag: string, count: number][] {
+    return [...this.#counts];
+  }
+
   touch(tags: readonly string[]): boolean {
     return tags.some((tag) => this.#counts.has(tag));
   }

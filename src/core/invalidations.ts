@@ -1,5 +1,6 @@
 // Carries invalidations out: waits until they are in force, and keeps trying those that the store would not take.
 import type { Clock } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Committed, Invalidator, Mark } from '../contract/invalidation.js';
 import type { Invalidated, InvalidateOptions, Marks, Store } from '../contract/store.js';
@@ -44,7 +45,7 @@ export class Invalidations implements Invalidator {
   readonly #holds = new Holds();
   readonly #announcements: Announcements;
   /** Those of them that the store has refused, tried again together: a long outage must not grow with every write. */
-  readonly #late = new Map<string, number>();
+  readonly #late = new Holds();
   /** Writers of {@link #late} who have no answer yet. */
   readonly #waiting = new Set<Writer>();
   /** Those of whom it is being asked whether somebody else has done it. */
@@ -145,7 +146,7 @@ export class Invalidations implements Invalidator {
       writer.answer(position);
       return;
     }
-    for (const tag of tags) this.#late.set(tag, (this.#late.get(tag) ?? 0) + 1);
+    this.#late.add(tags);
     this.#lateCause = this.#lateCause === undefined || this.#lateCause === cause ? cause : 'several';
     // Here the tags are held in any case; elsewhere the mark ends with the attempt that succeeds, or by its deadline.
     if (mark && this.#announcements.ended(mark)) this.#lateMarks.push(mark);
@@ -161,10 +162,13 @@ export class Invalidations implements Invalidator {
       await new Promise<void>((resolve) => this.#clock.after(wait, resolve));
       wait = Math.min(wait * 2, LONGEST_RETRY_MS);
       // What is added while this attempt runs waits for the next one.
-      const batch = [...this.#late];
+      const batch = this.#late.entries();
       const waiting = [...this.#waiting];
       const markCount = this.#lateMarks.length;
-      const tags = collapse([...this.#late.keys()], this.#options.maxTagsPerKind);
+      const tags = collapse(
+        batch.map(([tag]) => tag),
+        this.#options.maxTagsPerKind,
+      );
       // Asked anew: others may have committed since, about whom Redis has forgotten what it knew.
       const lsn = await this.#options.walPosition?.();
       const options = lsn === undefined ? {} : { lsn };
@@ -175,8 +179,7 @@ export class Invalidations implements Invalidator {
       }
       const marks = this.#lateMarks.splice(0, markCount);
       void this.#announcements.forget(marks);
-      for (const [tag, count] of batch) lower(this.#late, tag, count);
-      for (const [tag, count] of batch) this.#holds.remove([tag], count);
+      for (const [tag, count] of batch) for (const holds of [this.#late, this.#holds]) holds.remove([tag], count);
       for (const writer of waiting) writer.answer(position);
     }
     this.#lateCause = undefined;
@@ -213,17 +216,11 @@ export class Invalidations implements Invalidator {
       this.#emit({ kind: 'invalidate', tags, cause, seq: position.seq, durationMs: this.#clock.monotonic() - started });
       return position;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       this.#emit({ kind: 'invalidateFailed', tags, cause, attempt, error: text });
       return undefined;
     }
   }
-}
-
-function lower(counts: Map<string, number>, tag: string, by: number): void {
-  const left = (counts.get(tag) ?? 0) - by;
-  if (left > 0) counts.set(tag, left);
-  else counts.delete(tag);
 }
 
 /** Each tag once; more than `maxPerKind` of a kind become the whole kind, so that a bulk write stays one small step. */

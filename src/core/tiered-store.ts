@@ -2,6 +2,7 @@
 import type { Backplane, BackplaneListener } from '../contract/backplane.js';
 import type { Clock, TimerHandle } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type {
   Consistency,
@@ -155,7 +156,7 @@ export class TieredStore implements Store, BackplaneListener {
     try {
       sighting = await question.ask();
     } catch (error) {
-      return { outcome: 'unavailable', reason: error instanceof Error ? error.message : String(error) };
+      return { outcome: 'unavailable', reason: errorText(error) };
     }
     if (sighting.position.live === false) return { outcome: 'unavailable', reason: 'watermark' };
     if (!this.#see(sighting, question)) {

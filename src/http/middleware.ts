@@ -1,12 +1,13 @@
 // The middleware: asks the reader, and lets the answer be replayed, computed or passed through. Wiring only.
 import type { NextFunction, Request, Response } from 'express';
 import type { Clock } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { BypassReason, EventSink } from '../contract/events.js';
 import type { Reader, Turn } from '../contract/reading.js';
 import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward } from './labels.js';
 import { lead } from './lead.js';
 import { holdEndFor, passThrough } from './pass-through.js';
-import { messageOf, planStep, type Ask } from './plan.js';
+import { planStep, type Ask } from './plan.js';
 import { ONLY_IF_CACHED, sendProblem } from './problem.js';
 import { replay, takeBack } from './replay.js';
 import type { ResolvedRoute } from './route.js';
@@ -78,7 +79,7 @@ export function createMiddleware({
       // Once sent there is nothing to fall back to, and the error is that of a hook in front.
       if (res.headersSent) throw error;
       takeBack(res, turn.entry);
-      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      bypass(res, 'unavailable', 'bypass', errorText(error));
       next();
     }
   }
@@ -102,7 +103,7 @@ export function createMiddleware({
     } catch (error) {
       load.decline('error');
       if (ran) throw error;
-      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      bypass(res, 'unavailable', 'bypass', errorText(error));
       next();
     }
   }
@@ -113,7 +114,7 @@ export function createMiddleware({
     try {
       known = await turn;
     } catch (error) {
-      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      bypass(res, 'unavailable', 'bypass', errorText(error));
       next();
       return;
     }
@@ -151,7 +152,7 @@ export function createMiddleware({
     try {
       turn = reader.read(step.request);
     } catch (error) {
-      bypass(res, 'unavailable', 'bypass', messageOf(error));
+      bypass(res, 'unavailable', 'bypass', errorText(error));
       next();
       return;
     }

@@ -1,5 +1,6 @@
 // Pure but for what the route does: from request to what the middleware does first, without touching the response.
 import type { Request } from 'express';
+import { errorText } from '../contract/errors.js';
 import type { BypassReason } from '../contract/events.js';
 import type { ReadRequest } from '../contract/reading.js';
 import type { Forward } from './labels.js';
@@ -34,7 +35,7 @@ export function planStep(req: Request, route: ResolvedRoute, vary: VaryMemory): 
   try {
     return stepFor(req, route, vary);
   } catch (error) {
-    const detail = messageOf(error);
+    const detail = errorText(error);
     return req.method === 'GET' || req.method === 'HEAD'
       ? { do: 'pass', reason: 'key', fwd: 'bypass', detail }
       : { do: 'pass', reason: 'method', fwd: 'method', detail };
@@ -69,8 +70,4 @@ function stepFor(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pa
   const wishes = { ...(accept !== undefined && { accept }), ...(atLeast !== undefined && { atLeast }) };
   const asked = accept === undefined && atLeast === undefined ? request : { ...request, ...wishes };
   return { do: 'ask', request: asked, baseKey: description.key };
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -67,6 +67,8 @@ export const BOUNDS = {
   tagsInRedis: 1_000_000,
   /** Invalidations waiting for Redis; above it everything is invalidated. */
   pendingTags: 10_000,
+  /** How long an invalidation of what the plugin has not seen waits for the WAL position of the database, ms. */
+  walPositionMs: 1000,
   /** How long a pushed invalidation may be overdue before memory stops waiting for it, ms. */
   overduePushMs: 100,
 } as const;

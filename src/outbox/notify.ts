@@ -1,5 +1,6 @@
 // Wakes the sweeper when a transaction with an outbox row has been committed: LISTEN on a connection of its own.
 import type { Clock, TimerHandle } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import { wakeChannel } from './sql-outbox.js';
 
@@ -94,7 +95,7 @@ export class NotifyListener {
   #again(error: unknown): void {
     if (this.#closed) return;
     const { clock, emit } = this.parts;
-    emit({ kind: 'outboxFailed', operation: 'listen', error: error instanceof Error ? error.message : String(error) });
+    emit({ kind: 'outboxFailed', operation: 'listen', error: errorText(error) });
     this.#timer = clock.after(this.#retryMs, () => void this.start());
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
   }

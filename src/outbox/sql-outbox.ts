@@ -1,6 +1,7 @@
 // The outbox in a SQL database: what sweeper and writers ask, as single statements over a TypeORM query().
 import { createHash } from 'node:crypto';
 import { systemClock, type Clock } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Ask, AskAtOnce, OutboxDatabase, OutboxState, OutboxWriter, Scan } from '../contract/outbox.js';
 import { EVERYTHING } from '../entry/tags.js';
@@ -133,7 +134,7 @@ export class SqlOutbox implements OutboxDatabase, OutboxWriter {
     const sql = `UPDATE ${this.#outbox} SET intent = ${this.parts.dialect.false} WHERE namespace = $1 AND id IN (${idList(ids)})`;
     this.#run(sql).catch((error: unknown) => {
       // They are invalidated again and again for a minute instead.
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       this.parts.emit({ kind: 'outboxFailed', operation: 'executed', error: text });
     });
   }

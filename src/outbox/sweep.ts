@@ -1,5 +1,6 @@
 // One sweep: what writers left in the outbox is brought into force, and the watermark says up to when that is complete.
 import { randomBytes } from 'node:crypto';
+import { errorText } from '../contract/errors.js';
 import type { AdoptionReason, EventSink } from '../contract/events.js';
 import type { History, Observation } from '../contract/history.js';
 import type { OutboxDatabase, OutboxRow, Scan } from '../contract/outbox.js';
@@ -48,7 +49,7 @@ export class SweepFailure extends Error {
     readonly step: string,
     override readonly cause: unknown,
   ) {
-    super(cause instanceof Error ? cause.message : String(cause));
+    super(errorText(cause));
   }
 }
 

@@ -1,5 +1,6 @@
 // Sweeps the outbox again and again: at its period, when told that something waits, and again after failures.
 import type { Clock, TimerHandle } from '../contract/clock.js';
+import type { OutboxHealth } from '../contract/outbox.js';
 import { InTime, NoAnswer } from './in-time.js';
 import { PruneSamples } from './prune-samples.js';
 import { LateRows } from './late-rows.js';
@@ -17,23 +18,6 @@ export interface SweeperParts extends Omit<SweepParts, 'lateRows'> {
 export type SweepResult =
   Sweep | { readonly outcome: 'failed'; readonly error: SweepFailure } | { readonly outcome: 'closed' };
 
-export interface SweeperState {
-  /** `adopting`: not known yet, or between two epochs. `fenced`: the database follows another Redis. */
-  readonly adoption: 'adopted' | 'adopting' | 'fenced';
-  /** Wall clock, ms, of the last sweep that was complete. */
-  readonly lastSuccess: number | undefined;
-  /** Age of the watermark as far as this process knows, ms. */
-  readonly watermarkAgeMs: number | undefined;
-  /** Rows that the last scan found waiting. */
-  readonly waiting: number;
-  /** Age of the oldest of them then, ms. */
-  readonly oldestMs: number;
-  /** Unreadable rows that this process has set aside. */
-  readonly poison: number;
-  /** Failures since the last sweep that did not fail. */
-  readonly failures: number;
-}
-
 /** Sweeps in a row without a pause: full batches, or a new epoch that wants its watermark. */
 const MOST_IN_A_ROW = 100;
 /** Sweeps in a row while the epoch changes; then at the period. */
@@ -49,7 +33,7 @@ const PATIENCE_LAMBDAS = 5;
 /** After these the database may well be in reach, and nobody drains it. */
 const REDIS_STEPS = ['observe', 'invalidate', 'keepAlive', 'adopt'];
 /** What an outcome says of the standing of this Redis; the others say nothing new. */
-const ADOPTION: Partial<Record<Sweep['outcome'], SweeperState['adoption']>> = {
+const ADOPTION: Partial<Record<Sweep['outcome'], OutboxHealth['adoption']>> = {
   complete: 'adopted',
   more: 'adopted',
   adopted: 'adopting',
@@ -67,7 +51,7 @@ export class Sweeper {
   readonly #inTime: InTime;
   #started = false;
   #closed = false;
-  #state: Omit<SweeperState, 'watermarkAgeMs'> = {
+  #state: Omit<OutboxHealth, 'watermarkAgeMs'> = {
     adoption: 'adopting',
     lastSuccess: undefined,
     waiting: 0,
@@ -83,7 +67,7 @@ export class Sweeper {
     this.#inTime = new InTime(PATIENCE_LAMBDAS * parts.lambdaMs, parts.clock);
   }
 
-  get state(): SweeperState {
+  get state(): OutboxHealth {
     const { clock } = this.parts;
     const watermarkAgeMs = this.#watermark && this.#watermark.ageMs + clock.monotonic() - this.#watermark.at;
     return { ...this.#state, watermarkAgeMs };

@@ -1,5 +1,6 @@
 // Takes rows out of the outbox whose tags are in force: in the background, many with one statement.
 import type { Clock } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 
 /** Rows that may wait to be taken out; more are left to the sweeper. */
@@ -54,7 +55,7 @@ export class Told {
         this.emit({
           kind: 'outboxFailed',
           operation: 'told',
-          error: error instanceof Error ? error.message : String(error),
+          error: errorText(error),
         });
       }
       for (const id of batch) this.#known.delete(id);

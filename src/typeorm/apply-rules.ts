@@ -1,5 +1,6 @@
 // Turns what is known of a changed row into tags, and what is not known into questions or coarse tags.
 import { EVERYTHING, isTag, kindOf, tag } from '../entry/tags.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { ChangeKind, RowChange } from './cascade-rule.js';
 import { keyColumns } from './relation-path.js';
@@ -14,10 +15,6 @@ export interface KnownChange {
   /** Undefined: the row cannot be found again. */
   readonly id: RowId | undefined;
   readonly versions: readonly RowVersion[];
-}
-
-export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Applies one rule to one change. Never throws: a rule that fails becomes an event and its coarse tags. */

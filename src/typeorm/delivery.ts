@@ -1,9 +1,9 @@
 // Takes the tags of a write through its commit: an outbox row and a mark before it, the invalidation after it, the row away.
 import type { Clock } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Invalidator, Mark } from '../contract/invalidation.js';
 import type { Ask, OutboxWriter } from '../contract/outbox.js';
-import { errorText } from './apply-rules.js';
 import { lookUp, lookUpInTransaction, settleCoarsely } from './look-up.js';
 import { askAs, askAtOnceAs, type DriverLike, type QueryRunnerLike } from './typeorm-like.js';
 import { narrow } from './narrow.js';

@@ -139,7 +139,7 @@ export class Ledger {
     const bag = pending.everythingSoFar(this.parts.schema);
     bag.merge(sameString);
     // Nothing can be written in a failed transaction, nor will anything of it be stored.
-    if (bag.empty || hasFailedTransaction(runner)) return;
+    if (bag.empty || (await hasFailedTransaction(runner))) return;
     try {
       pending.prepared = await this.#delivery.beforeCommit(runner, bag);
       // What a mark had to look up need not be looked up again.

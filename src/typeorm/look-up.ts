@@ -1,7 +1,8 @@
 // Asks the database, over the writer's own connection, who is concerned by rows whose columns do not say it.
 import type { Clock } from '../contract/clock.js';
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
-import { addFound, applyLoaded, errorText } from './apply-rules.js';
+import { addFound, applyLoaded } from './apply-rules.js';
 import { pathQuery, rowQuery, type Query } from './path-query.js';
 import { isObject, LOST, type Row } from './rows.js';
 import type { CompiledRule } from './compiled-rule.js';

@@ -4,7 +4,7 @@ import { NOTHING, type Prepared } from './delivery.js';
 import { isObject } from './rows.js';
 import type { Schema } from './schema.js';
 import { TagBag } from './tag-bag.js';
-import type { QueryRunnerLike } from './typeorm-like.js';
+import { askAs, type QueryRunnerLike } from './typeorm-like.js';
 
 /** Says what an announced statement of which nothing more is known can concern. */
 export type Coarse = Pick<Schema, 'addCoarse'>;
@@ -144,12 +144,20 @@ export function hasOpenTransaction(runner: QueryRunnerLike): boolean {
 }
 
 /** Whether it stands in a transaction that can only be rolled back, even by COMMIT. */
-export function hasFailedTransaction(runner: QueryRunnerLike): boolean {
+export async function hasFailedTransaction(runner: QueryRunnerLike): Promise<boolean> {
+  const client = clientOf(runner);
+  // The caller of a failed statement is told before the client knows what it has left behind; the next answer says both.
+  if (client && Reflect.get(client, 'readyForQuery') === false) await askAs(runner)('').catch(() => undefined);
   return transactionStatus(runner) === 'E';
 }
 
-function transactionStatus(runner: QueryRunnerLike): unknown {
+function clientOf(runner: QueryRunnerLike): object | undefined {
   const client: unknown = Reflect.get(runner, 'databaseConnection');
-  const status: unknown = isObject(client) ? Reflect.get(client, 'getTransactionStatus') : undefined;
+  return isObject(client) ? client : undefined;
+}
+
+function transactionStatus(runner: QueryRunnerLike): unknown {
+  const client = clientOf(runner);
+  const status: unknown = client && Reflect.get(client, 'getTransactionStatus');
   return typeof status === 'function' ? Reflect.apply(status, client, []) : undefined;
 }

@@ -1,6 +1,6 @@
 // Attaches the cache to TypeORM DataSources and holds the host's cascade rules.
 import type { Clock } from '../contract/clock.js';
-import { ReportCacheError } from '../contract/errors.js';
+import { ReportCacheError, errorText } from '../contract/errors.js';
 import type { CacheEvent, EventSink } from '../contract/events.js';
 import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
 import { EVERYTHING } from '../entry/tags.js';
@@ -14,7 +14,6 @@ import {
   type EntityLike,
   type Rule,
 } from './cascade-rule.js';
-import { errorText } from './apply-rules.js';
 import type { Durable } from './delivery.js';
 import { triggersOf, type Triggers } from './triggers/triggers.js';
 import { ReplicaReads, walPosition } from './replica-reads.js';
@@ -24,7 +23,7 @@ import { Schema } from './schema.js';
 import { flavourOf } from './sql-tokens.js';
 import { statementReader } from './statement.js';
 import { CacheSubscriber } from './subscriber.js';
-import { isPostgresLike, OWN, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
+import { askAs, isPostgresLike, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
 
 export interface TypeormPluginOptions {
   readonly invalidator: Invalidator;
@@ -124,7 +123,7 @@ export class TypeormPlugin {
     const replicated = [...this.#connections.keys()].filter(({ options }) => options.replication !== undefined);
     const [only] = replicated;
     if (only === undefined || replicated.length > 1 || !isPostgresLike(only.options.type)) return undefined;
-    return walPosition((sql) => only.query(OWN + sql));
+    return walPosition(askAs(only));
   }
 
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */

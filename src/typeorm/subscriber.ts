@@ -1,5 +1,6 @@
 // The subscriber: translates each TypeORM event into what the ledger has to know. Never throws, never rejects.
-import { applyRule, errorText, type KnownChange } from './apply-rules.js';
+import { errorText } from '../contract/errors.js';
+import { applyRule, type KnownChange } from './apply-rules.js';
 import { Farewells } from './farewells.js';
 import { Ledger, type LedgerParts } from './ledger.js';
 import { givenRow, idOf, isObject, storedRow, withId, type Given } from './rows.js';

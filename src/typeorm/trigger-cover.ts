@@ -1,27 +1,72 @@
 // Which tables write their own outbox rows by triggers, so that writers need not.
+import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import { EVERYTHING, kindOf, tableTag } from '../entry/tags.js';
-import { errorText } from './apply-rules.js';
 import type { Triggers } from './triggers/triggers.js';
 
-export interface TriggerCover {
-  /** Whether there are any triggers of ours. */
+interface Cover {
   readonly any: boolean;
-  /** Whether they write for every table behind these tags. */
   covers(tags: readonly string[]): boolean;
 }
 
-export const NO_COVER: TriggerCover = { any: false, covers: () => false };
+type Wanted = Pick<Triggers, 'tables' | 'check'>;
+
+const NONE: Cover = { any: false, covers: () => false };
+
+/** What is known of the triggers in the database: nothing is covered before they have been looked at. */
+export class TriggerCover {
+  #cover = NONE;
+  #wishes = 0;
+  #looking: Promise<void> | undefined;
+
+  /** @param wanted what the rules ask for by now. */
+  constructor(
+    private readonly wanted: () => Wanted,
+    private readonly emit: EventSink,
+  ) {}
+
+  /** Whether there are any triggers of ours. */
+  get any(): boolean {
+    return this.#cover.any;
+  }
+
+  /** Whether they write for every table behind these tags. */
+  covers(tags: readonly string[]): boolean {
+    return this.#cover.covers(tags);
+  }
+
+  /** The rules have changed, or the triggers. Never rejects. */
+  look(): Promise<void> {
+    // Until they have been looked at again, writers write rows of their own.
+    this.#cover = { ...this.#cover, covers: () => false };
+    this.#wishes += 1;
+    this.#looking ??= this.#look();
+    return this.#looking;
+  }
+
+  /** Only a look that began after the last change counts. */
+  async #look(): Promise<void> {
+    let cover: Cover;
+    let wishes: number;
+    do {
+      wishes = this.#wishes;
+      cover = await coverOf(this.wanted, this.emit);
+    } while (wishes !== this.#wishes);
+    this.#cover = cover;
+    this.#looking = undefined;
+  }
+}
 
 /** Compares the triggers that the rules ask for with those in the database, and says what has drifted. */
-export async function coverOf(triggers: Pick<Triggers, 'tables' | 'check'>, emit: EventSink): Promise<TriggerCover> {
-  const { tables } = triggers;
-  if (tables.length === 0) return NO_COVER;
+async function coverOf(wanted: () => Wanted, emit: EventSink): Promise<Cover> {
   try {
+    const triggers = wanted();
+    const { tables } = triggers;
+    if (tables.length === 0) return NONE;
     const drift = await triggers.check();
     const missing = new Set(drift.filter(({ problem }) => problem === 'missing').map(({ table }) => bareName(table)));
     // None were ever installed: writes past the DataSource are a gap that the README names, not a mistake.
-    if (tables.every((table) => missing.has(table))) return NO_COVER;
+    if (tables.every((table) => missing.has(table))) return NONE;
     if (drift.length > 0) emit(adviceFor(drift.map(({ table, problem }) => `${table} (${problem})`)));
     const drifted = new Set(drift.map(({ table }) => bareName(table)));
     const covered = new Set<string>(tables.filter((table) => !drifted.has(table)).map((table) => tableTag(table)));

@@ -177,9 +177,9 @@ export interface SubscriberLike {
 /** In front of every statement of the library's own: the plugin does not account for itself. */
 export const OWN = '/* report cache */ ';
 
-/** Runs the library's own statements on the connection of `runner`. */
-export function askAs(runner: QueryRunnerLike): Ask {
-  return (sql, parameters) => runner.query(OWN + sql, parameters);
+/** Runs the library's own statements on the connection of a runner, or on any connection of a DataSource. */
+export function askAs(where: { readonly query: Ask }): Ask {
+  return (sql, parameters) => where.query(OWN + sql, parameters);
 }
 
 /**

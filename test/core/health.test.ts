@@ -1,6 +1,7 @@
 // Health in one look: every reason, and what it comes to.
 import { describe, expect, it } from '@jest/globals';
-import { lookAtHealth, type HealthParts, type OutboxHealth } from '../../src/core/health.js';
+import type { OutboxHealth } from '../../src/contract/outbox.js';
+import { lookAtHealth, type HealthParts } from '../../src/core/health.js';
 
 const outbox: OutboxHealth = {
   adoption: 'adopted',

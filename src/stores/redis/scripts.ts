@@ -69,7 +69,8 @@ export class Scripts {
   #spares = 0;
   readonly #reconnects: Reconnects;
 
-  #live = true;
+  /** Undefined: required, and not seen yet. */
+  #live: boolean | undefined = true;
 
   constructor(
     private readonly client: RedisLike,
@@ -82,6 +83,7 @@ export class Scripts {
   /** From now on a watermark is required. */
   requireWatermark(lambdaMs: number | undefined): void {
     this.#lambdaMs = lambdaMs;
+    this.#live = lambdaMs === undefined ? true : undefined;
   }
 
   async run(script: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
@@ -140,10 +142,7 @@ export class Scripts {
     const lambdaMs = this.#lambdaMs ?? Number(lambda);
     // A watermark from the future is as good as none: somebody has set the clock of Redis.
     const live = lambdaMs === 0 || (ageMs !== undefined && ageMs >= 0 && ageMs <= lambdaMs);
-    if (live !== this.#live) {
-      this.#live = live;
-      this.tell.watermark(live);
-    }
+    this.#see(live);
     const position = {
       epoch,
       seq: Number(seq),
@@ -151,6 +150,13 @@ export class Scripts {
       ...(live ? {} : { live }),
     };
     return { position, ageMs, rest };
+  }
+
+  /** Before the first watermark there is nothing that could have died. */
+  #see(live: boolean): void {
+    if (live === this.#live || (this.#live === undefined && !live)) return;
+    if (this.#live !== undefined) this.tell.watermark(live);
+    this.#live = live;
   }
 
   #arguments(entryKeys: readonly string[], args: readonly Argument[]): Argument[] {

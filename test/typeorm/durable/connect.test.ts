@@ -184,3 +184,24 @@ describe('the life of a connection', () => {
     expect((await node.reports.health()).state).toBe('ready');
   });
 });
+
+describe('rules and triggers are looked at again', () => {
+  it('after the DataSource was destroyed nothing is looked at, nothing thrown, and the process lives', async () => {
+    const node = await lab.node();
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    await node.db.destroy();
+    node.reports.cascade(Student, { tutor: 'tutorId' });
+    await eventually('the look', () => node.eventsOf('advice').some(({ code }) => code === 'trigger-check'));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+});
+
+it('a start tells of no watermark that died: there was none before', async () => {
+  const node = await lab.node();
+  await warm(node);
+  expect(node.eventsOf('watermark')).toEqual([]);
+});

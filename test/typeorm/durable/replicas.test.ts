@@ -177,3 +177,16 @@ describe('what is known of the replica', () => {
     expect(node.eventsOf('stored').length).toBeGreaterThan(0);
   });
 });
+
+it('FAULT the primary hangs: an invalidation by hand does not wait for its position longer than its limit', async () => {
+  const node = await lab.node({ source });
+  await warm(node);
+  const query = node.db.query.bind(node.db);
+  const hanging = (sql: string) => sql.includes('pg_current_wal');
+  Object.assign(node.db, {
+    query: (sql: string, parameters?: unknown[]) =>
+      hanging(sql) ? new Promise(() => undefined) : query(sql, parameters),
+  });
+  await node.reports.invalidate('student:1');
+  expect(node.eventsOf('invalidate').map(({ tags }) => tags)).toEqual([['student:1']]);
+});
