@@ -74,6 +74,8 @@ async function runAll(tallies, started, seconds) {
     },
     (result) => {
       byName.get(result.subject)?.add(result);
+      for (const { seed, invariant } of subjectNamed(result.subject).broken ? [] : result.violations)
+        console.log(`\n${invariant} broken: npm run simulate -- --variant '${result.subject}' --seed ${seed} --trace`);
       show();
     },
   );

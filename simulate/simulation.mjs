@@ -159,7 +159,7 @@ export class World {
   executed(server, name, script, reply) {
     const history = `${server.name} ${script.epoch}`;
     if (name === 'bump') {
-      const tags = script.args.slice(7).map(String);
+      const tags = script.args.slice(8).map(String);
       for (const row of ROWS)
         if (tags.includes(`row:${row}`) || tags.includes('*'))
           this.oracle.inForce(history, row, this.replicas ? script.lsn : undefined);

@@ -41,6 +41,9 @@ export class Writing {
         /** @type {unknown} */ ({ options: { type: 'postgres' } })
       ),
       invalidator: {
+        get epoch() {
+          return invalidations.epoch;
+        },
         mark: (tags) => invalidations.mark(tags),
         unmark: (mark) => invalidations.unmark(mark),
         invalidate: async (...args) => {

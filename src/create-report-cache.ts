@@ -84,6 +84,9 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     follow: (heard, task) => scopes.follow(heard, task),
   });
   const invalidator: Invalidator = {
+    get epoch() {
+      return invalidations.epoch;
+    },
     async invalidate(tags, cause, committed) {
       const position = await invalidations.invalidate(tags, cause, committed);
       if (position) scopes.invalidated(position);
@@ -95,8 +98,9 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
   /** For writes that the plugin has not seen. */
   const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
+    const lsnEpoch = invalidator.epoch;
     const lsn = await walPosition();
-    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn });
+    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch });
   };
   const { namespace, lambdaMs, leaseMs } = resolved;
   const dataSources = new DataSources(typeorm, {

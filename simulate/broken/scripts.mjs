@@ -13,7 +13,7 @@ class DeleteInsteadOfCompare extends Script {
   /** @override */
   bump() {
     const reply = super.bump();
-    const tags = this.args.slice(7).map(String);
+    const tags = this.args.slice(8).map(String);
     for (const key of this.server.keys.filter((one) => one.includes(':e:'))) {
       const guard = String(this.server.hash(key)?.get('g')).split(' ');
       if (tags.some((tag) => guard.includes(tag))) this.server.unlink(key);

@@ -85,9 +85,9 @@ export class Script extends Opening {
     this.lookForMarks();
     if (this.arg(5) !== '') this.unmark(this.arg(5));
     this.nextSeq();
-    const needed = this.arg(6) === '' ? UNKNOWN_LSN : this.arg(6);
-    if (needed > this.lsn) this.require(needed);
-    const tags = this.args.slice(7).map(String);
+    const needed = this.needed();
+    if (needed !== this.lsn) this.require(needed);
+    const tags = this.args.slice(8).map(String);
     for (const tag of tags) if (tag !== '*') this.set([`:${tag}`, this.seq]);
     const leases = this.field('!leases');
     const born = this.field('!born');
@@ -107,14 +107,23 @@ export class Script extends Opening {
       if (generation !== undefined) this.set(['!gen', generation]);
       told = '*';
     }
-    if (awaited.length > 0) told += ` !b:${this.arg(7)}`;
+    if (awaited.length > 0) told += ` !b:${this.arg(8)}`;
     this.publish(`${this.epoch} ${this.seq} ${told}`);
     return [...this.head(), this.now - Number(born ?? 0), awaited.join(' ')];
   }
 
+  /** What a replica must have replayed from here on. */
+  needed() {
+    const told = this.arg(6) === '' ? UNKNOWN_LSN : this.arg(6);
+    const least = this.lsn.slice(0, 16);
+    const most = told < least ? least : told;
+    const askedBefore = this.arg(7) !== this.epoch;
+    return this.lsn.length !== 16 && askedBefore && most !== UNKNOWN_LSN ? `${most}?` : most;
+  }
+
   /** @param {string} leases */
   awaited(leases) {
-    return pairs(leases).flatMap(([name, due]) => (name !== this.arg(7) && due > this.now ? [name] : []));
+    return pairs(leases).flatMap(([name, due]) => (name !== this.arg(8) && due > this.now ? [name] : []));
   }
 
   /** @returns {Reply} */

@@ -13,11 +13,16 @@ export interface Committed {
   readonly mark?: Mark;
   /** WAL position of the database after the commit, 16 hex digits. */
   readonly lsn?: string;
+  /** What {@link Invalidator.epoch} was before `lsn` was asked for. */
+  readonly lsnEpoch?: string;
   /** Whether somebody else has brought it into force meanwhile; asked while Redis does not take it. */
   readonly isDrained?: () => Promise<boolean>;
 }
 
 export interface Invalidator {
+  /** The latest epoch that this process has invalidated under; '' before. */
+  readonly epoch: string;
+
   /**
    * Invalidates by tag. Resolves once it is in force, or after the configured bound while it is retried in the
    * background; never rejects, because a cache must not turn a committed write into an error.

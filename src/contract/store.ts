@@ -44,6 +44,8 @@ export interface InvalidateOptions {
   readonly mark?: string;
   /** WAL position of the database after the commit, see {@link Position.lsn}. */
   readonly lsn?: string;
+  /** An epoch that had begun when `lsn` was asked for: only then it covers all that was invalidated before that epoch. */
+  readonly lsnEpoch?: string;
 }
 
 /** Where an invalidation stands, and whom its writer has to wait for. */

@@ -50,6 +50,7 @@ export class Invalidations implements Invalidator {
   readonly #waiting = new Set<Writer>();
   /** Those of whom it is being asked whether somebody else has done it. */
   readonly #asking = new WeakSet<Writer>();
+  #epoch = '';
   #lateCause: string | undefined;
   #lateMarks: Mark[] = [];
   #retrying = false;
@@ -69,6 +70,10 @@ export class Invalidations implements Invalidator {
       clock,
       emit,
     );
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   /** Tags that wait for the store, those of open marks included. */
@@ -119,7 +124,7 @@ export class Invalidations implements Invalidator {
   }
 
   async #carryOut({ tags, committed, answer }: Writer, cause: string, started: number): Promise<void> {
-    const { mark, lsn } = committed;
+    const { mark, lsn, lsnEpoch } = committed;
     const writer: Writer = {
       tags,
       committed,
@@ -138,7 +143,11 @@ export class Invalidations implements Invalidator {
     };
     const holdMs = this.#options.holdMs();
     const answerBy = this.#clock.after(holdMs, release);
-    const options = { ...(mark && { mark: mark.id }), ...(lsn !== undefined && { lsn }) };
+    const options = {
+      ...(mark && { mark: mark.id }),
+      ...(lsn !== undefined && { lsn }),
+      ...(lsnEpoch !== undefined && { lsnEpoch }),
+    };
     const position = await this.#attempt(tags, cause, started, 1, options);
     if (position !== undefined || this.#closed) {
       this.#holds.remove(tags);
@@ -170,8 +179,9 @@ export class Invalidations implements Invalidator {
         this.#options.maxTagsPerKind,
       );
       // Asked anew: others may have committed since, about whom Redis has forgotten what it knew.
+      const lsnEpoch = this.#epoch;
       const lsn = await this.#options.walPosition?.();
-      const options = lsn === undefined ? {} : { lsn };
+      const options = lsn === undefined ? {} : { lsn, lsnEpoch };
       const position = await this.#attempt(tags, this.#lateCause ?? '', started, attempt, options);
       if (position === undefined && !this.#closed) {
         this.#answerDrained(waiting);
@@ -213,6 +223,7 @@ export class Invalidations implements Invalidator {
   ): Promise<Invalidated | undefined> {
     try {
       const position = await this.#store.invalidate(tags, options);
+      this.#epoch = position.epoch;
       this.#emit({ kind: 'invalidate', tags, cause, seq: position.seq, durationMs: this.#clock.monotonic() - started });
       return position;
     } catch (error) {

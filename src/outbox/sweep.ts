@@ -96,7 +96,10 @@ async function drain(
   const before = seen.position.seq;
   let seq = before;
   if (tags.length > 0) {
-    const bumped = await step('invalidate', history.invalidate(tags, lsn === undefined ? {} : { lsn }));
+    const bumped = await step(
+      'invalidate',
+      history.invalidate(tags, lsn === undefined ? {} : { lsn, lsnEpoch: epoch }),
+    );
     // Another Redis answered than the one the database follows: the rows have yet to reach that one.
     if (bumped.epoch !== epoch) return { outcome: 'overtaken', ...nothing };
     seq = bumped.seq;

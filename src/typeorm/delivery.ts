@@ -132,12 +132,13 @@ export class Delivery {
     const complete = triggered.ids.length > 0 && durable?.covers(told) === true;
     const tags = complete ? narrow(told, triggered.tags) : [...told, ...triggered.tags];
     if (tags.length === 0) return this.withdraw(prepared);
+    const lsnEpoch = this.parts.invalidator.epoch;
     const lsn = ask && (await this.parts.replayNeeded(ask));
     const [mark, ...others] = prepared.marks;
     const last = latest(rows);
     const committed = {
       ...(mark && { mark }),
-      ...(lsn !== undefined && { lsn }),
+      ...(lsn !== undefined && { lsn, lsnEpoch }),
       // Under a fence it is not enough: who has drained it does not say how old his epoch is.
       ...(durable &&
         ask &&

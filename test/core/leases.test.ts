@@ -97,7 +97,8 @@ describe('a WAL position', () => {
     const { processes } = await start(2);
     const [reader, writer] = processes;
     reader.client.deaf = true;
-    await writer.client.invalidate(['other:1'], { lsn: '000000000000000A' });
+    const { epoch: lsnEpoch } = await writer.store.position();
+    await writer.client.invalidate(['other:1'], { lsn: '000000000000000A', lsnEpoch });
     // A look-up tells of it; memory, which goes on with pushes that tell of none, must not.
     expect(await reader.store.lookup('k')).toMatchObject({ position: { lsn: '000000000000000A' } });
     expect(reader.memory.table.position).not.toHaveProperty('lsn');

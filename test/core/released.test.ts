@@ -132,7 +132,7 @@ describe('a writer whose invalidation the store does not take', () => {
     clock.advance(20);
     await tick();
     expect(client.asked).toEqual([
-      { tags: ['student:1', 'student:2', 'student:3'], options: { lsn: '00000000000000ff' } },
+      { tags: ['student:1', 'student:2', 'student:3'], options: { lsn: '00000000000000ff', lsnEpoch: '' } },
     ]);
   });
 

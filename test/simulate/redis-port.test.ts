@@ -83,7 +83,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: script(
       'bump',
       fc
-        .tuple(fc.constantFrom(8, 1000), fc.option(id, { nil: '' }), lsn, fc.constantFrom('P1', 'P2'), tags)
+        .tuple(fc.constantFrom(8, 1000), fc.option(id, { nil: '' }), lsn, epoch, fc.constantFrom('P1', 'P2'), tags)
         .map((a) => a.flat()),
       none,
     ),

@@ -101,8 +101,11 @@ export class RedisStore implements Store, Marks, Backplane {
     return rest[0] as PutOutcome;
   }
 
-  async invalidate(tags: readonly string[], { mark = '', lsn = '' }: InvalidateOptions = {}): Promise<Invalidated> {
-    const args = [this.#options.maxTags, mark, lsn, this.#scripts.process, ...tags];
+  async invalidate(
+    tags: readonly string[],
+    { mark = '', lsn = '', lsnEpoch = '' }: InvalidateOptions = {},
+  ): Promise<Invalidated> {
+    const args = [this.#options.maxTags, mark, lsn, lsnEpoch, this.#scripts.process, ...tags];
     const { position, rest } = await this.#scripts.run(SCRIPTS.bump, [], args);
     const [epochAge, awaited] = rest;
     return { ...position, epochAgeMs: Number(epochAge), awaited: awaited ? String(awaited).split(' ') : [] };

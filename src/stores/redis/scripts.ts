@@ -146,7 +146,7 @@ export class Scripts {
     const position = {
       epoch,
       seq: Number(seq),
-      ...(lsn && lsn !== UNKNOWN_LSN ? { lsn } : {}),
+      ...(lsn && isKnown(lsn) ? { lsn } : {}),
       ...(live ? {} : { live }),
     };
     return { position, ageMs, rest };
@@ -183,6 +183,10 @@ export class Scripts {
     for (const entryKey of entryKeys) pipeline.hmgetBuffer(entryKey, ...fields);
     return (await pipeline.exec()) ?? [];
   }
+}
+
+function isKnown(lsn: string): boolean {
+  return lsn !== UNKNOWN_LSN && !lsn.endsWith('?');
 }
 
 function isNoScript(error: unknown): boolean {

@@ -33,6 +33,7 @@ export class ManualClock implements Clock {
 }
 
 export class Recorder implements Invalidator, TransactionTracker {
+  readonly epoch = '';
   readonly flushes: Flush[] = [];
   readonly events: CacheEvent[] = [];
   readonly tracked: string[] = [];

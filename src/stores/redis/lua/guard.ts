@@ -25,7 +25,7 @@ export const begin = (epoch: string) => `
  * Redis in ms, and `head()`, the opening of every reply: {epoch, seq, age of the watermark in ms or -1, its
  * lambda or 0, lsn or ''}.
  * Fields of the table: `!ep` epoch, `!inc` replication id, `!seq` sequence, `!floor` oldest valid asOf, `!born` when the
- * epoch began, `!live` and `!lambda` the watermark, `!gen` generation, `!lsn` WAL position or {@link UNKNOWN_LSN}, `!leases` who holds a lease that
+ * epoch began, `!live` and `!lambda` the watermark, `!gen` generation, `!lsn` WAL position, {@link UNKNOWN_LSN}, or one with `?` behind it: at least this, perhaps more; `!leases` who holds a lease that
  * writers wait for, `!marks` there are marks, `:<tag>` last invalidation. Publishes `<epoch> <seq>` on a change of epoch.
  */
 export const GUARD = `
