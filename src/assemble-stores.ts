@@ -4,7 +4,7 @@ import type { Clock } from './contract/clock.js';
 import type { EventSink } from './contract/events.js';
 import type { History } from './contract/history.js';
 import type { RedisLike } from './contract/redis-like.js';
-import type { Marks, Store } from './contract/store.js';
+import type { Claims, Marks, Store } from './contract/store.js';
 import { GuardedStore } from './core/guarded-store.js';
 import { TieredStore } from './core/tiered-store.js';
 import { BOUNDS } from './options/defaults.js';
@@ -16,6 +16,7 @@ import { RedisStore } from './stores/redis/redis-store.js';
 /** What other processes take part in; absent where this one is alone and is its own truth. */
 export interface SharedTruth {
   readonly marks: Marks;
+  readonly claims: Claims;
   readonly history: History;
   /** From now on nothing is served unless a sweeper has vouched for it within `lambdaMs`; undefined ends that. */
   requireWatermark(lambdaMs: number | undefined): void;
@@ -57,6 +58,7 @@ function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emi
     store: tiered,
     shared: {
       marks: guarded,
+      claims: guarded,
       history: inRedis.history.through(tiered),
       requireWatermark: (lambdaMs) => inRedis.requireWatermark(lambdaMs),
       expectBarrier: () => tiered.expectBarrier(),

@@ -12,6 +12,7 @@ import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
+import { OwnClaims } from './core/own-claims.js';
 import { Scopes } from './core/scope.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
@@ -67,6 +68,13 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     emit,
   );
   const scopes = new Scopes();
+  const claims =
+    shared &&
+    new OwnClaims(
+      shared.claims,
+      { claimMs: BOUNDS.claimMs, privateMs: BOUNDS.privateMs, longestMs: resolved.waitMs },
+      clock,
+    );
   const cache = new Cache(
     store,
     invalidations,
@@ -74,6 +82,8 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     {
       waitMs: resolved.waitMs,
       maxTags: BOUNDS.tagsPerEntry,
+      limits: resolved.limits,
+      claims,
       ...(shared === undefined && !(resolved.alone ?? !cluster.isWorker) && refuse(emit)),
     },
     clock,
@@ -199,6 +209,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           tags: [tag('type', type), ...viewerTags(request.identity ?? undefined, share), ...tags],
           ttlMs: policy.ttlMs,
           consistency: policy.consistency,
+          coalesce: policy.coalesce,
         },
         loader,
         request.codec ?? structuredCodec,
@@ -237,6 +248,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     async close() {
       closed = true;
       cache.close();
+      await claims?.close();
       await dataSources.close();
       invalidations.close();
       await store.close();
@@ -252,6 +264,10 @@ function refuse(emit: EventSink): { readonly refusal: 'not-alone' } {
   return { refusal: 'not-alone' };
 }
 
-function pick({ ttl, consistency }: ValueRequest) {
-  return { ...(ttl === undefined ? {} : { ttl }), ...(consistency === undefined ? {} : { consistency }) };
+function pick({ ttl, consistency, coalesce }: ValueRequest) {
+  return {
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(consistency === undefined ? {} : { consistency }),
+    ...(coalesce === undefined ? {} : { coalesce }),
+  };
 }

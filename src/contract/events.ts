@@ -15,6 +15,7 @@ export type BypassReason =
   | 'not-alone' // one of several processes, and no Redis to share with them
   | 'flux' // a write to what it depends on is under way
   | 'wait' // waited too long for a running computation
+  | 'overload' // refused: too many wait, or too many reports are being computed
   | 'closed';
 
 /** Why a computed answer was not stored. */

@@ -22,7 +22,12 @@ export interface ReadRequest {
   readonly refresh?: boolean;
   /** Never compute: answer `none` instead of `lead`. */
   readonly onlyIfCached?: boolean;
+  /** Whether readers of other processes share one computation with those of this one. Absent: `process`. */
+  readonly coalesce?: Coalesce;
 }
+
+/** Among whom one computation serves all who ask meanwhile: the readers of this process, or of all that share the store. */
+export type Coalesce = 'process' | 'shared';
 
 /** What happened, and what the reader does next. */
 export type Turn =
@@ -32,6 +37,8 @@ export type Turn =
   | { readonly next: 'lead'; readonly load: Load; readonly reason: string }
   /** Compute and store nothing. */
   | { readonly next: 'alone'; readonly reason: BypassReason }
+  /** Too many readers wait, or too many reports are being computed: neither wait nor compute. */
+  | { readonly next: 'refuse'; readonly reason: 'overload' }
   /** `onlyIfCached` and nothing usable. */
   | { readonly next: 'none' };
 

@@ -67,6 +67,27 @@ export interface Marks {
   unmark(id: string): Promise<void>;
 }
 
+/** What became of the attempt to be the one who computes an entry. */
+export type ClaimAnswer =
+  | { readonly state: 'taken' }
+  /** Somebody else computes it, under this token. */
+  | { readonly state: 'held'; readonly by: string }
+  /** It was computed a moment ago and is not fit to be shared: who waited for others would wait for nothing. */
+  | { readonly state: 'private' };
+
+/**
+ * Who computes an entry, for stores that several processes share. For efficiency only: what is computed without a claim, or
+ * under one that was lost, is as right, because `put` compares all the same.
+ */
+export interface Claims {
+  /** Takes the claim on `key` for `ttlMs`, unless somebody has it. @param token never used before */
+  claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer>;
+  /** Keeps it for `ttlMs` from now on. @returns false where it is lost: somebody else may have it. */
+  renewClaim(key: string, token: string, ttlMs: number): Promise<boolean>;
+  /** Gives it back, and never another's. @param privateMs for so long the answer is `private`; 0: anybody may take it */
+  endClaim(key: string, token: string, privateMs: number): Promise<void>;
+}
+
 /**
  * A store answers synchronously or with a promise; every caller awaits. `lookup` and `put` compare and act in one
  * atomic step where the truth lives.

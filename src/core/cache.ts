@@ -6,21 +6,34 @@ import type { BypassReason, DeclineReason, EventSink } from '../contract/events.
 import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
 import { isTag, withWholeKinds } from '../entry/tags.js';
+import { Admission, UNLIMITED, type AdmissionLimits } from './admission.js';
+import { contend, type Contest } from './contend.js';
 import { Flights, type Flight, type Landing } from './flights.js';
 import type { Invalidations } from './invalidations.js';
+import type { OwnClaims } from './own-claims.js';
 import type { Computation, Scopes } from './scope.js';
 
 export interface CacheOptions {
-  /** How long a reader waits for another reader's computation, ms. */
+  /** How long a reader waits for the computations of others, ms. */
   readonly waitMs: number;
   /** Most tags of one entry, whole-kind tags included. */
   readonly maxTags: number;
+  /** Absent: none. */
+  readonly limits?: AdmissionLimits;
+  /** Where other processes compute the same reports. */
+  readonly claims?: OwnClaims | undefined;
   /** Serve and store nothing, for this reason. */
   readonly refusal?: BypassReason;
 }
 
 /** After so many computations that could not be stored, a reader stops waiting for others. */
 const MOST_WAITS = 3;
+
+/** What is not stored for these reasons will not be in the next moment either: nobody should queue for it. */
+const UNFIT: ReadonlySet<PutOutcome> = new Set(['declined', 'flux']);
+
+/** Whether the report is fit to be shared is as unknown as before. */
+const SAYS_NOTHING: ReadonlySet<DeclineReason> = new Set(['incomplete', 'head']);
 
 export class Cache implements Reader {
   readonly #store: Store;
@@ -30,6 +43,7 @@ export class Cache implements Reader {
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #flights = new Flights();
+  readonly #admission: Admission;
   #advised = false;
   #closed = false;
 
@@ -45,6 +59,7 @@ export class Cache implements Reader {
     this.#invalidations = invalidations;
     this.#scopes = scopes;
     this.#options = options;
+    this.#admission = new Admission(options.limits ?? UNLIMITED);
     this.#clock = clock;
     this.#emit = emit;
   }
@@ -59,12 +74,17 @@ export class Cache implements Reader {
   }
 
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
-    if (this.#closed) return this.#bypass(request, 'closed');
-    if (this.#options.refusal !== undefined) return this.#bypass(request, this.#options.refusal);
-    if (this.#scopes.blocked) return this.#bypass(request, 'transaction');
+    const forbidden = this.#forbidden;
+    if (forbidden !== undefined) return this.#bypass(request, forbidden);
     const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
     if (found instanceof Promise) return found.then((later) => this.#decide(request, arrival, started, waits, later));
     return this.#decide(request, arrival, started, waits, found);
+  }
+
+  /** Why nothing may be served or stored here and now. */
+  get #forbidden(): BypassReason | undefined {
+    if (this.#closed) return 'closed';
+    return this.#options.refusal ?? (this.#scopes.blocked ? 'transaction' : undefined);
   }
 
   /** A report is not built from values that are older than what its own reader has been told of. */
@@ -74,30 +94,102 @@ export class Cache implements Reader {
     return around.epoch === atLeast.epoch && around.seq < atLeast.seq ? atLeast : around;
   }
 
-  #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
+  #decide(
+    request: ReadRequest,
+    arrival: number,
+    started: number,
+    waits: number,
+    found: Lookup,
+    coalesced = false,
+  ): Turn | Promise<Turn> {
     if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (found.outcome === 'hit') {
       const pending = this.#invalidations.touches(found.entry.tags, request.key);
       const wanted = !pending && request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
-      if (wanted) return this.#serve(request, found.entry, found.layer, false, started);
+      if (wanted) return this.#serve(request, found.entry, found.layer, coalesced, started);
       if (request.onlyIfCached) return { next: 'none' };
       return this.#lead(request, found.position, pending ? 'invalidated' : 'request', started);
     }
     if (request.onlyIfCached) return { next: 'none' };
     // Whoever computes during a write can store nothing, so nobody waits for him.
     if (found.reason === 'flux') return this.#bypass(request, 'flux');
+    if (waits >= MOST_WAITS) return this.#lead(request, found.position, found.reason, started, null);
+    if (request.refresh === true) return this.#lead(request, found.position, found.reason, started);
     const flight = this.#flights.get(request.key);
-    if (flight === undefined) return this.#lead(request, found.position, found.reason, started);
-    if (request.refresh === true || waits >= MOST_WAITS)
+    if (flight !== undefined) {
+      if (!this.#admission.mayWait) return this.#overloaded(request, found.position, started);
+      return this.#wait(flight, request, arrival, started, waits);
+    }
+    const { claims } = this.#options;
+    if (claims === undefined || request.coalesce !== 'shared')
       return this.#lead(request, found.position, found.reason, started);
-    return this.#wait(flight, request, arrival, started, waits);
+    return this.#agree(claims, request, arrival, started, found.reason);
+  }
+
+  /** Agrees with the other processes on who computes. Readers of this one wait meanwhile, and share what comes of it. */
+  async #agree(
+    claims: OwnClaims,
+    request: ReadRequest,
+    arrival: number,
+    started: number,
+    reason: string,
+  ): Promise<Turn> {
+    const { key } = request;
+    const flight = this.#flights.depart(key);
+    const contest = await contend(key, {
+      claims,
+      // Those who wait here may have been told of different positions: only the truth suits all.
+      lookup: () => this.#lookupProved(key),
+      arrive: () => this.#flights.arrive(),
+      admission: this.#admission,
+      waitMs: this.#options.waitMs,
+      clock: this.#clock,
+    });
+    const forbidden = this.#forbidden;
+    if (forbidden !== undefined) {
+      if (contest.end === 'lead') contest.claim?.end(false);
+      flight.land({ kind: 'abandoned' });
+      return this.#bypass(request, forbidden);
+    }
+    switch (contest.end) {
+      case 'lead':
+        flight.claim = contest.claim;
+        return this.#lead(request, contest.position, reason, started, flight);
+      case 'private':
+        flight.land({ kind: 'private' });
+        return this.#lead(request, contest.position, reason, started, null);
+      case 'found':
+        flight.land(this.#landingOf(contest, key));
+        return this.#decide(request, arrival, started, MOST_WAITS, contest.found, true);
+      case 'crowded':
+        flight.land({ kind: 'abandoned' });
+        return this.#overloaded(request, contest.position, started);
+      case 'late':
+        flight.land({ kind: 'abandoned' });
+        return this.#bypass(request, 'wait');
+    }
+  }
+
+  async #lookupProved(key: string): Promise<Lookup> {
+    try {
+      return await this.#store.lookup(key, 'strict');
+    } catch (error) {
+      return { outcome: 'unavailable', reason: errorText(error) };
+    }
+  }
+
+  /** What another process has stored was compared with the truth after everybody had arrived who came before the question. */
+  #landingOf({ found, asked }: Extract<Contest, { end: 'found' }>, key: string): Landing {
+    if (found.outcome !== 'hit' || this.#invalidations.touches(found.entry.tags, key)) return { kind: 'abandoned' };
+    return { kind: 'stored', entry: found.entry, offered: asked };
   }
 
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
-    const landing = await this.#landingInTime(flight);
+    const landing = await this.#landingInTime(flight, started);
     if (landing === undefined) {
-      flight.giveUp();
+      // Who has spent his time on others before says nothing of this one.
+      if (waits === 0) flight.giveUp();
       return this.#bypass(request, 'wait');
     }
     // Compared with the truth, or begun, after this reader had arrived.
@@ -111,13 +203,16 @@ export class Cache implements Reader {
     return this.#attempt(request, arrival, started, landing.kind === 'private' ? MOST_WAITS : waits + 1);
   }
 
-  async #landingInTime(flight: Flight): Promise<Landing | undefined> {
+  async #landingInTime(flight: Flight, started: number): Promise<Landing | undefined> {
+    const leave = this.#admission.waits();
     let timer: { cancel(): void } | undefined;
     const late = new Promise<undefined>((resolve) => {
-      timer = this.#clock.after(this.#options.waitMs, () => resolve(undefined));
+      const left = started + this.#options.waitMs - this.#clock.monotonic();
+      timer = this.#clock.after(Math.max(left, 0), () => resolve(undefined));
     });
     const landing = await Promise.race([flight.landing, late]);
     timer?.cancel();
+    leave();
     return landing;
   }
 
@@ -143,7 +238,24 @@ export class Cache implements Reader {
     return { next: 'alone', reason };
   }
 
-  #lead(request: ReadRequest, position: Position, reason: string, started: number): Turn {
+  /** Nobody else may wait. What a running computation reads is a part of it, and is never refused. */
+  #overloaded(request: ReadRequest, position: Position, started: number): Turn {
+    if (this.#admission.computesInstead || this.#scopes.computation !== undefined)
+      return this.#lead(request, position, 'overload', started);
+    return this.#refuse(request);
+  }
+
+  #refuse(request: ReadRequest): Turn {
+    this.#emit({ kind: 'bypass', type: request.type, reason: 'overload' });
+    return { next: 'refuse', reason: 'overload' };
+  }
+
+  /** @param flight in which others wait already; null: nobody is to wait for this computation. */
+  #lead(request: ReadRequest, position: Position, reason: string, started: number, flight?: Flight | null): Turn {
+    if (!this.#admission.mayCompute && this.#scopes.computation === undefined) {
+      flight?.land({ kind: 'abandoned' });
+      return this.#refuse(request);
+    }
     this.#emit({
       kind: 'miss',
       key: request.key,
@@ -151,13 +263,19 @@ export class Cache implements Reader {
       reason,
       durationMs: this.#clock.monotonic() - started,
     });
-    // Whoever comes second (a forced refresh, a reader who stopped waiting) computes beside the flight, unseen.
-    const flight = this.#flights.get(request.key) === undefined ? this.#flights.depart(request.key) : undefined;
-    return { next: 'lead', load: this.#load(request, position, flight), reason };
+    const led = flight === undefined ? this.#departAlone(request.key) : flight;
+    led?.begin();
+    return { next: 'lead', load: this.#load(request, position, led), reason };
   }
 
-  #load(request: ReadRequest, position: Position, flight: Flight | undefined): Load {
+  /** Whoever comes second (a forced refresh) computes beside the flight, unseen. */
+  #departAlone(key: string): Flight | null {
+    return this.#flights.get(key) === undefined ? this.#flights.depart(key) : null;
+  }
+
+  #load(request: ReadRequest, position: Position, flight: Flight | null): Load {
     const outer = this.#scopes.computation;
+    const computed = outer === undefined ? this.#admission.computes() : () => undefined;
     const tags = new Set<string>(request.tags);
     outer?.addTags(tags);
     const inherited: Dependency[] = [];
@@ -252,7 +370,7 @@ export class Cache implements Reader {
       if (key !== request.key) flight?.land({ kind: 'private' });
       else if (outcome === 'stored') flight?.land({ kind: 'stored', entry, offered });
       // A replica shows what was there at the capture, not at the departure, which some have arrived in between.
-      else flight?.land(replicaRead ? { kind: 'abandoned' } : { kind: 'unproved', entry });
+      else flight?.land(replicaRead ? { kind: 'abandoned' } : { kind: 'unproved', entry }, UNFIT.has(outcome));
       return outcome;
     };
 
@@ -264,13 +382,15 @@ export class Cache implements Reader {
       store: (draft) => {
         if (settled) return Promise.resolve('declined');
         settled = true;
+        computed();
         return settle(draft);
       },
       decline: (reason) => {
         if (settled) return;
         settled = true;
+        computed();
         decline(reason);
-        flight?.land({ kind: reason === 'incomplete' ? 'abandoned' : 'private' });
+        flight?.land({ kind: SAYS_NOTHING.has(reason) ? 'abandoned' : 'private' });
       },
       get settled() {
         return settled;

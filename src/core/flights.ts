@@ -1,5 +1,6 @@
 // Running computations by key: who leads, who waits, and what those who waited may use.
 import type { Entry } from '../contract/entry.js';
+import type { Claim } from './own-claims.js';
 
 /** How a computation ended, for those who waited. */
 export type Landing =
@@ -16,10 +17,15 @@ export type Landing =
   | { readonly kind: 'private' };
 
 export interface Flight {
-  /** Its place in the order of arrivals and departures of this process. */
-  readonly departure: number;
+  /** When its computation began, in the order of arrivals and departures of this process. */
+  departure: number;
   readonly landing: Promise<Landing>;
-  land(landing: Landing): void;
+  /** Other processes wait for it too, until it lands. */
+  claim: Claim | undefined;
+  /** Its computation begins now: so far it has waited for another process. */
+  begin(): void;
+  /** @param unfit whether other processes, too, had better compute at once than wait for one another */
+  land(landing: Landing, unfit?: boolean): void;
   /** Takes too long: nobody else begins to wait for it, and the next reader may begin another. */
   giveUp(): void;
   /** A forced refresh has been stored meanwhile: what began before it must not take its place (RFC 9111 §4). */
@@ -50,15 +56,31 @@ export class Flights {
     const landing = new Promise<Landing>((resolve) => {
       settle = resolve;
     });
-    const giveUp = () => {
-      if (this.#running.get(key) === flight) this.#running.delete(key);
+    const flight: Flight = {
+      departure: this.arrive(),
+      landing,
+      claim: undefined,
+      superseded: false,
+      begin: () => {
+        flight.departure = this.arrive();
+        flight.superseded = false;
+      },
+      land: (result, unfit = result.kind === 'private') => {
+        this.#remove(key, flight);
+        flight.claim?.end(unfit);
+        settle(result);
+      },
+      giveUp: () => {
+        this.#remove(key, flight);
+        flight.claim?.end(false);
+      },
     };
-    const land = (result: Landing) => {
-      giveUp();
-      settle(result);
-    };
-    const flight: Flight = { departure: this.arrive(), landing, land, giveUp, superseded: false };
     this.#running.set(key, flight);
     return flight;
+  }
+
+  /** Another one may have begun in its place. */
+  #remove(key: string, flight: Flight): void {
+    if (this.#running.get(key) === flight) this.#running.delete(key);
   }
 }

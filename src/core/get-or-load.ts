@@ -1,5 +1,5 @@
 // A cached value from a function: look up, or run the loader once and keep what it returns.
-import { errorText } from '../contract/errors.js';
+import { errorText, ReportCacheError } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Reader, ReadRequest, Load } from '../contract/reading.js';
 import type { ValueCodec } from '../entry/value-codec.js';
@@ -16,6 +16,7 @@ export type Loader<T> = (run: LoaderRun) => T | Promise<T>;
 /**
  * Returns the cached value or the loader's. A loader's error reaches exactly its own caller: it is neither stored nor
  * shared. A value that cannot be stored is returned all the same.
+ * @throws ERC_OVERLOADED where the limits of this process are reached
  */
 export async function getOrLoad<T>(
   reader: Reader,
@@ -38,6 +39,8 @@ export async function getOrLoad<T>(
       }
     case 'lead':
       return loadAndStore(turn.load, loader, codec, emit);
+    case 'refuse':
+      throw new ReportCacheError('ERC_OVERLOADED', 'Too many readers wait, or too many reports are being computed.');
     case 'alone':
     case 'none':
       return loadAlone(loader, scopes);

@@ -4,6 +4,8 @@ import type { Dependency, Entry, Position } from '../contract/entry.js';
 import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type {
+  ClaimAnswer,
+  Claims,
   Consistency,
   Invalidated,
   InvalidateOptions,
@@ -16,14 +18,14 @@ import type {
 } from '../contract/store.js';
 import { Deadlines } from './deadlines.js';
 
-export class GuardedStore implements Store, Marks {
+export class GuardedStore implements Store, Marks, Claims {
   readonly name: LayerName;
-  readonly #inner: Store & Marks;
+  readonly #inner: Store & Marks & Claims;
   readonly #deadlineMs: number;
   readonly #deadlines: Deadlines;
   readonly #emit: EventSink;
 
-  constructor(inner: Store & Marks, deadlineMs: number, clock: Clock, emit: EventSink) {
+  constructor(inner: Store & Marks & Claims, deadlineMs: number, clock: Clock, emit: EventSink) {
     this.name = inner.name;
     this.#inner = inner;
     this.#deadlineMs = deadlineMs;
@@ -61,6 +63,21 @@ export class GuardedStore implements Store, Marks {
   /** Rejects on failure. */
   unmark(id: string): Promise<void> {
     return this.#inTime('unmark', () => this.#inner.unmark(id));
+  }
+
+  /** Rejects on failure: whoever asks then computes without a claim. */
+  claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
+    return this.#inTime('claim', () => this.#inner.claim(key, token, ttlMs));
+  }
+
+  /** Rejects on failure. */
+  renewClaim(key: string, token: string, ttlMs: number): Promise<boolean> {
+    return this.#inTime('renewClaim', () => this.#inner.renewClaim(key, token, ttlMs));
+  }
+
+  /** Rejects on failure. */
+  endClaim(key: string, token: string, privateMs: number): Promise<void> {
+    return this.#inTime('endClaim', () => this.#inner.endClaim(key, token, privateMs));
   }
 
   /** Rejects on failure. */

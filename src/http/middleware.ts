@@ -8,7 +8,7 @@ import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward 
 import { lead } from './lead.js';
 import { holdEndFor, passThrough } from './pass-through.js';
 import { planStep, type Ask } from './plan.js';
-import { ONLY_IF_CACHED, sendProblem } from './problem.js';
+import { ONLY_IF_CACHED, OVERLOADED, OVERLOADED_RETRY_S, sendProblem } from './problem.js';
 import { replay, takeBack } from './replay.js';
 import type { ResolvedRoute } from './route.js';
 import { VaryMemory } from './vary.js';
@@ -61,6 +61,11 @@ export function createMiddleware({
         return;
       case 'none':
         sendProblem(res, route, answeredHere('MISS', 'only-if-cached'), ONLY_IF_CACHED);
+        return;
+      case 'refuse':
+        // RFC 9110 §10.2.3.
+        res.setHeader('Retry-After', OVERLOADED_RETRY_S);
+        sendProblem(res, route, answeredHere('BYPASS', turn.reason), OVERLOADED);
         return;
       case 'alone':
         passThrough(res, route, forwarded('BYPASS', 'bypass', turn.reason));

@@ -62,6 +62,7 @@ function stepFor(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pa
     tags: description.tags,
     ttlMs: route.ttlMs,
     consistency: route.consistency,
+    coalesce: route.coalesce,
     refresh: wish.refresh,
     onlyIfCached: wish.onlyIfCached,
   };

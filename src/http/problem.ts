@@ -13,6 +13,18 @@ export const ONLY_IF_CACHED: ProblemDetails = {
   code: 'only-if-cached',
 };
 
+/** RFC 9110 §15.6.4: as many readers wait, or reports are computed, as this process may. */
+export const OVERLOADED: ProblemDetails = {
+  type: 'about:blank',
+  title: 'Service Unavailable',
+  status: 503,
+  detail: 'Too many reports are being computed. Try again in a moment.',
+  code: 'overload',
+};
+
+/** When to try again, s: most reports that are computed now are done by then, and come from the cache. */
+export const OVERLOADED_RETRY_S = 2;
+
 /** Sends `problem`; never to be kept, because the next answer may differ. */
 export function sendProblem(res: Response, route: ResolvedRoute, outcome: Outcome, problem: ProblemDetails): void {
   const body = Buffer.from(JSON.stringify(problem));

@@ -1,5 +1,6 @@
 // Every default once, with its reason.
 import type { Share } from '../contract/identity.js';
+import type { Coalesce } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
 import type { Duration, Size } from './duration.js';
 
@@ -21,6 +22,8 @@ export const DEFAULTS = {
   cacheName: 'reports',
   /** Zero stale answers at the price of one small shared Redis question; nothing to ask where there is no Redis. */
   consistency: 'strict' as Consistency,
+  /** A round trip at each miss is little beside a report; nothing to agree on where there is no Redis. */
+  coalesce: 'shared' as Coalesce,
   /** The browser keeps a copy but asks each time: no invalidation reaches a browser that was told max-age. */
   browser: 'revalidate' as const,
   share: 'user' as Share,
@@ -54,6 +57,12 @@ export const DEFAULTS = {
   onMarkError: 'proceed' as const,
   /** How long a reader waits for the same report being computed for another. */
   wait: '30s' as Duration,
+  /** More than any process can have connections that mean it; each waits with a few hundred bytes. */
+  maxWaiting: 10_000,
+  /** How many reports the database bears at once, only its owner knows. */
+  maxComputing: Infinity,
+  /** Nobody is turned away unless it was asked for. */
+  overload: 'compute' as const,
 } as const;
 
 /** Bounds that nobody has needed to set; constants so that no client can grow anything past them. */
@@ -71,4 +80,8 @@ export const BOUNDS = {
   walPositionMs: 1000,
   /** How long a pushed invalidation may be overdue before memory stops waiting for it, ms. */
   overduePushMs: 100,
+  /** How long the others wait for a computing process that has died, ms; long beside a pause of the garbage collector. */
+  claimMs: 5000,
+  /** For how long nobody queues for a report that was not fit to be shared, ms. */
+  privateMs: 1000,
 } as const;

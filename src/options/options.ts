@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { CacheEvent } from '../contract/events.js';
 import type { Identity, Share } from '../contract/identity.js';
 import type { Logger } from '../contract/logger.js';
+import type { Coalesce } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
 import type { Filters } from '../entry/filters.js';
 import type { ValueCodec } from '../entry/value-codec.js';
@@ -26,6 +27,12 @@ export interface TypeOptions {
    * @default 'strict'
    */
   readonly consistency?: Consistency;
+  /**
+   * Who shares one computation of a report that is missing: the readers of all processes (`shared`), at the price of a
+   * round trip to Redis before it begins, or of each process for itself (`process`), for reports that cost less than that.
+   * @default 'shared'
+   */
+  readonly coalesce?: Coalesce;
   /** @default 'revalidate' */
   readonly browser?: BrowserPolicy;
   /** Larger answers pass through unstored. @default '5mb' */
@@ -83,8 +90,17 @@ export interface ReportCacheOptions {
   readonly markTtl?: Duration;
   /** Redis does not take the announcement: `proceed` with the write, or `abort` it (ERC_MARK). @default 'proceed' */
   readonly onMarkError?: 'proceed' | 'abort';
-  /** How long a reader waits for the same report being computed for another reader. @default '30s' */
+  /** How long a reader waits for the same report being computed for others; then it is computed for him. @default '30s' */
   readonly wait?: Duration;
+  /** Most readers of this process who wait for that at the same time. @default 10000 */
+  readonly maxWaiting?: number;
+  /** What becomes of one more: his report is computed, or refused (503, ERC_OVERLOADED). @default 'compute' */
+  readonly overload?: 'compute' | 'refuse';
+  /**
+   * Most reports that are computed at the same time in this process; one more is refused (503, ERC_OVERLOADED). What a
+   * report computes inside itself counts as a part of it, what bypasses the cache not at all. @default unbounded
+   */
+  readonly maxComputing?: number;
   /** Name of this cache in `Cache-Status`. @default 'reports' */
   readonly cacheName?: string;
   /** pino, or anything with its four methods. Ids only are logged, never bodies. */
@@ -146,6 +162,7 @@ export interface ValueRequest {
   /** @default the type's */
   readonly ttl?: Duration;
   readonly consistency?: Consistency;
+  readonly coalesce?: Coalesce;
   /** @default Node's structured clone, for plain data */
   readonly codec?: ValueCodec;
 }

@@ -1,6 +1,7 @@
 // Raw options to resolved ones, once, when the cache is made: what is wrong is said here and changes nothing.
 import { ReportCacheError } from '../contract/errors.js';
 import type { Share } from '../contract/identity.js';
+import type { Coalesce } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
 import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
@@ -14,6 +15,7 @@ export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
 export interface TypePolicy {
   readonly ttlMs: number;
   readonly consistency: Consistency;
+  readonly coalesce: Coalesce;
   readonly browser: ResolvedBrowser;
   readonly maxEntryBytes: number;
 }
@@ -35,6 +37,11 @@ export interface ResolvedOptions {
   readonly markTtlMs: number;
   readonly onMarkError: 'proceed' | 'abort';
   readonly waitMs: number;
+  readonly limits: {
+    readonly maxWaiting: number;
+    readonly maxComputing: number;
+    readonly overload: 'compute' | 'refuse';
+  };
 }
 
 const CACHE_OPTIONS = [
@@ -54,6 +61,9 @@ const CACHE_OPTIONS = [
   'markTtl',
   'onMarkError',
   'wait',
+  'maxWaiting',
+  'overload',
+  'maxComputing',
   'cacheName',
   'logger',
   'onEvent',
@@ -61,6 +71,7 @@ const CACHE_OPTIONS = [
 const TYPE_OPTIONS = [
   'ttl',
   'consistency',
+  'coalesce',
   'browser',
   'maxEntryBytes',
 ] as const satisfies readonly (keyof TypeOptions)[];
@@ -129,6 +140,12 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
     markTtlMs: parseDuration(options.markTtl ?? DEFAULTS.markTtl, 'markTtl'),
     onMarkError: oneOf('onMarkError', options.onMarkError ?? DEFAULTS.onMarkError, ['proceed', 'abort']),
     waitMs: parseDuration(options.wait ?? DEFAULTS.wait, 'wait'),
+    limits: {
+      maxWaiting: count('maxWaiting', options.maxWaiting ?? DEFAULTS.maxWaiting),
+      maxComputing:
+        options.maxComputing === undefined ? DEFAULTS.maxComputing : count('maxComputing', options.maxComputing),
+      overload: oneOf('overload', options.overload ?? DEFAULTS.overload, ['compute', 'refuse']),
+    },
   };
 }
 
@@ -155,6 +172,7 @@ export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, 
         ? base.ttlMs
         : parseDuration(options.ttl ?? DEFAULT_TYPES['default']?.ttl, `${path}.ttl`),
     consistency,
+    coalesce: oneOf(`${path}.coalesce`, options.coalesce ?? base?.coalesce ?? DEFAULTS.coalesce, ['process', 'shared']),
     browser:
       options.browser === undefined && base
         ? base.browser
@@ -219,6 +237,11 @@ export function parseRoute(options: RouteOptions, base: TypePolicy): RoutePolicy
 function oneOf<T extends string | boolean>(option: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value))
     throw wrong(option, value, allowed.map((one) => (typeof one === 'string' ? `'${one}'` : String(one))).join(', '));
+  return value;
+}
+
+function count(option: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) throw wrong(option, value, 'a whole number above 0');
   return value;
 }
 

@@ -1,7 +1,7 @@
 // A store that fails or hangs: readers are told "unavailable" in time, writers are told the failure.
 import { describe, expect, it } from '@jest/globals';
 import type { CacheEvent } from '../../src/contract/events.js';
-import type { Marks, Store } from '../../src/contract/store.js';
+import type { Claims, Marks, Store } from '../../src/contract/store.js';
 import { GuardedStore } from '../../src/core/guarded-store.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -11,13 +11,15 @@ const POSITION = { epoch: 'epoch-1', seq: 0 };
 const fail = () => Promise.reject(new Error('broken'));
 const hang = () => new Promise<never>(() => undefined);
 
-/** A store for one process has no marks to share. */
-function withMarks(store: Store): Store & Marks {
-  return Object.assign(store, { mark: fail, unmark: fail });
+type Shared = Store & Marks & Claims;
+
+/** A store for one process has no marks and no claims to share. */
+function shared(store: Store): Shared {
+  return Object.assign(store, { mark: fail, unmark: fail, claim: fail, renewClaim: fail, endClaim: fail });
 }
 
 /** Every operation does the same. */
-function storeThat(operation: () => Promise<never>): Store & Marks {
+function storeThat(operation: () => Promise<never>): Shared {
   return {
     name: 'redis',
     lookup: operation,
@@ -25,18 +27,21 @@ function storeThat(operation: () => Promise<never>): Store & Marks {
     invalidate: operation,
     mark: operation,
     unmark: operation,
+    claim: operation,
+    renewClaim: operation,
+    endClaim: operation,
     position: operation,
     evict: () => undefined,
     close: () => undefined,
   };
 }
 
-function guard(inner: Store & Marks, clock = new FakeClock()) {
+function guard(inner: Shared, clock = new FakeClock()) {
   const events: CacheEvent[] = [];
   return { clock, events, store: new GuardedStore(inner, 250, clock, (event) => events.push(event)) };
 }
 
-const operations = (store: Store & Marks, clock: FakeClock) =>
+const operations = (store: Shared, clock: FakeClock) =>
   ({
     lookup: () => store.lookup('k'),
     put: () => store.put('k', makeEntry(POSITION, clock.now())),
@@ -44,6 +49,9 @@ const operations = (store: Store & Marks, clock: FakeClock) =>
     position: () => store.position(),
     mark: () => store.mark(['student:1'], 'm1', 5000),
     unmark: () => store.unmark('m1'),
+    claim: () => store.claim('k', 'token', 5000),
+    renewClaim: () => store.renewClaim('k', 'token', 5000),
+    endClaim: () => store.endClaim('k', 'token', 0),
   }) as const;
 
 describe.each([
@@ -86,7 +94,7 @@ describe.each([
 describe('a store that answers', () => {
   it('is passed on, without events or timers left', async () => {
     const clock = new FakeClock();
-    const { store, events } = guard(withMarks(memoryOn(clock)), clock);
+    const { store, events } = guard(shared(memoryOn(clock)), clock);
     expect(await store.lookup('k')).toEqual({ outcome: 'miss', reason: 'absent', position: POSITION });
     expect(await store.put('k', makeEntry(POSITION, clock.now()))).toBe('stored');
     expect(await store.lookup('k')).toMatchObject({ outcome: 'hit' });
@@ -98,7 +106,7 @@ describe('a store that answers', () => {
 
   it('leaves nothing running when it is closed', async () => {
     const clock = new FakeClock();
-    const { store } = guard(withMarks(memoryOn(clock)), clock);
+    const { store } = guard(shared(memoryOn(clock)), clock);
     await store.lookup('k');
     await store.close();
     expect(clock.waiting).toBe(0);

@@ -83,6 +83,7 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
     type: 'student_progress',
     ttlMs: 300_000,
     consistency: 'strict',
+    coalesce: 'process',
     browser: 'revalidate',
     share: 'user',
     maxEntryBytes: 1_000_000,

@@ -25,6 +25,7 @@ it('a row of somebody who does not tell Redis is swept at once', async () => {
         ...store,
         history: store.history,
         marks: store,
+        claims: store,
         requireWatermark: () => undefined,
         expectBarrier: () => undefined,
       },

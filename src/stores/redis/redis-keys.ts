@@ -12,15 +12,18 @@ export interface RedisKeys {
   acknowledgements(process: string): string;
   /** An entry. The application's version stands here and not in the table, so that releases invalidate each other. */
   entry(key: string): string;
+  /** Who computes that entry. */
+  claim(key: string): string;
 }
 
 export function redisKeys(namespace: string, version: string, keyPrefix: string): RedisKeys {
-  const entries = `{${namespace}}:e:${WIRE_VERSION}.${version}:`;
+  const release = `${WIRE_VERSION}.${version}`;
   return {
     table: `{${namespace}}:t`,
     marks: `{${namespace}}:x`,
     channel: `${keyPrefix}{${namespace}}:c`,
     acknowledgements: (process) => `${keyPrefix}{${namespace}}:a:${process}`,
-    entry: (key) => entries + key,
+    entry: (key) => `{${namespace}}:e:${release}:${key}`,
+    claim: (key) => `{${namespace}}:c:${release}:${key}`,
   };
 }

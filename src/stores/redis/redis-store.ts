@@ -6,6 +6,8 @@ import { ReportCacheError } from '../../contract/errors.js';
 import type { CacheEvent, EventSink } from '../../contract/events.js';
 import type { RedisLike } from '../../contract/redis-like.js';
 import type {
+  ClaimAnswer,
+  Claims,
   Invalidated,
   InvalidateOptions,
   Lookup,
@@ -18,6 +20,7 @@ import { decodeEntry, encodeHeader } from '../../entry/codec.js';
 import { keyTag } from '../../entry/tags.js';
 import { LookUpBatch } from './look-up-batch.js';
 import { Pushes } from './pushes.js';
+import { RedisClaims } from './redis-claims.js';
 import { RedisHistory } from './redis-history.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
 import { SCRIPTS, Scripts } from './scripts.js';
@@ -35,7 +38,7 @@ export interface RedisStoreOptions {
  * Throws on every failure of Redis; turning failures into misses is the business of the layer around it.
  * Needs Redis 7 or Valkey.
  */
-export class RedisStore implements Store, Marks, Backplane {
+export class RedisStore implements Store, Marks, Claims, Backplane {
   readonly name = 'redis';
   /** The same Redis as the sweeper sees it. */
   readonly history: RedisHistory;
@@ -43,6 +46,7 @@ export class RedisStore implements Store, Marks, Backplane {
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
   readonly #scripts: Scripts;
+  readonly #claims: RedisClaims;
   readonly #lookUps: LookUpBatch;
   readonly #pushes: Pushes;
 
@@ -62,6 +66,7 @@ export class RedisStore implements Store, Marks, Backplane {
       infoRefused: () => emit(INFO_REFUSED),
       watermark: (live) => emit({ kind: 'watermark', state: live ? 'live' : 'dead' }),
     });
+    this.#claims = new RedisClaims(this.#scripts, this.#keys);
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
     this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
     this.history = new RedisHistory(this.#scripts, this);
@@ -117,6 +122,18 @@ export class RedisStore implements Store, Marks, Backplane {
 
   async unmark(id: string): Promise<void> {
     await this.#scripts.run(SCRIPTS.clear, [], [id]);
+  }
+
+  claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
+    return this.#claims.claim(key, token, ttlMs);
+  }
+
+  renewClaim(key: string, token: string, ttlMs: number): Promise<boolean> {
+    return this.#claims.renewClaim(key, token, ttlMs);
+  }
+
+  endClaim(key: string, token: string, privateMs: number): Promise<void> {
+    return this.#claims.endClaim(key, token, privateMs);
   }
 
   async position(leaseMs?: number): Promise<Position> {

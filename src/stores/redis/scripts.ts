@@ -5,6 +5,7 @@ import type { RedisLike } from '../../contract/redis-like.js';
 import { BUMP } from './lua/bump.js';
 import { UNKNOWN_LSN } from './lua/guard.js';
 import { CHECK } from './lua/check.js';
+import { CLAIM, SETTLE } from './lua/claim.js';
 import { INDEX } from './lua/index-position.js';
 import { CLEAR, MARK } from './lua/mark.js';
 import { PUT } from './lua/put.js';
@@ -31,6 +32,9 @@ export const SCRIPTS = {
   adopt: script(ADOPT),
   prune: script(PRUNE),
 } as const;
+
+/** They have no opening, and run by themselves. */
+export const CLAIM_SCRIPTS = { claim: script(CLAIM), settle: script(SETTLE) } as const;
 
 export type Argument = string | Buffer | number;
 
@@ -91,13 +95,22 @@ export class Scripts {
     return this.#reconnects.ask(() => this.#send(script, entryKeys, args));
   }
 
-  async #send({ lua, sha }: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
-    const all = this.#arguments(entryKeys, args);
+  /** A script that needs nothing of what the others open with; its reply as it is. */
+  async runAlone(script: Script, key: string, args: readonly Argument[]): Promise<unknown> {
+    this.assertUsable();
+    return this.#call(script, [1, key, ...args]);
+  }
+
+  async #send(script: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    return this.read(await this.#call(script, this.#arguments(entryKeys, args)));
+  }
+
+  async #call({ lua, sha }: Script, args: readonly Argument[]): Promise<unknown> {
     try {
-      return this.read(await this.client.call('evalsha', sha, ...all));
+      return await this.client.call('evalsha', sha, ...args);
     } catch (error) {
       if (!isNoScript(error)) throw error;
-      return this.read(await this.client.call('eval', lua, ...all));
+      return this.client.call('eval', lua, ...args);
     }
   }
 

@@ -1,9 +1,11 @@
 // A real Redis client that holds, refuses or loses chosen scripts on their way to the server.
 import type { Redis } from 'ioredis';
 import type { RedisLike } from '../../../../src/contract/redis-like.js';
-import { SCRIPTS } from '../../../../src/stores/redis/scripts.js';
+import { CLAIM_SCRIPTS, SCRIPTS } from '../../../../src/stores/redis/scripts.js';
 
-type Name = keyof typeof SCRIPTS;
+const ALL = { ...SCRIPTS, ...CLAIM_SCRIPTS };
+
+type Name = keyof typeof ALL;
 
 interface Gate {
   readonly arrived: () => void;
@@ -63,9 +65,7 @@ export class GatedRedis implements RedisLike {
   }
 
   async call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown> {
-    const name = (Object.keys(SCRIPTS) as Name[]).find(
-      (one) => SCRIPTS[one].sha === args[0] || SCRIPTS[one].lua === args[0],
-    );
+    const name = (Object.keys(ALL) as Name[]).find((one) => ALL[one].sha === args[0] || ALL[one].lua === args[0]);
     if (name !== undefined && this.#refused.has(name)) throw new Error(`${name} refused`);
     const gate = name === undefined ? undefined : this.#gates.get(name);
     if (gate) {

@@ -1,0 +1,34 @@
+// Who computes an entry, agreed on in Redis.
+import type { ClaimAnswer, Claims } from '../../contract/store.js';
+import { PRIVATE } from './lua/claim.js';
+import type { RedisKeys } from './redis-keys.js';
+import { CLAIM_SCRIPTS, type Scripts } from './scripts.js';
+
+/** Throws on every failure of Redis. */
+export class RedisClaims implements Claims {
+  readonly #scripts: Scripts;
+  readonly #keys: RedisKeys;
+
+  constructor(scripts: Scripts, keys: RedisKeys) {
+    this.#scripts = scripts;
+    this.#keys = keys;
+  }
+
+  async claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
+    const holder = await this.#scripts.runAlone(CLAIM_SCRIPTS.claim, this.#keys.claim(key), [token, ttlMs]);
+    if (holder === token) return { state: 'taken' };
+    return holder === PRIVATE ? { state: 'private' } : { state: 'held', by: String(holder) };
+  }
+
+  async renewClaim(key: string, token: string, ttlMs: number): Promise<boolean> {
+    return (await this.#settle(key, token, token, ttlMs)) === 'held';
+  }
+
+  async endClaim(key: string, token: string, privateMs: number): Promise<void> {
+    await this.#settle(key, token, privateMs > 0 ? PRIVATE : '', privateMs);
+  }
+
+  #settle(key: string, token: string, next: string, ttlMs: number): Promise<unknown> {
+    return this.#scripts.runAlone(CLAIM_SCRIPTS.settle, this.#keys.claim(key), [token, next, ttlMs]);
+  }
+}
