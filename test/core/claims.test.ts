@@ -169,6 +169,7 @@ describe('a claim that is lost', () => {
     await peers.client.pexpire(peers.claimKey, CLAIM_MS / 2);
     peers.clock.advance(CLAIM_MS / 3);
     while ((await peers.client.pttl(peers.claimKey)) <= CLAIM_MS / 2);
+    expect(await peers.client.pttl(peers.claimKey)).toBeLessThanOrEqual(CLAIM_MS);
     load.decline('incomplete');
     await peers.holderIs(null);
   });
@@ -190,6 +191,7 @@ describe('a claim that is lost', () => {
     peers.clock.advance(WAIT_MS);
     await peers.holderIs(null);
     const next = await lead(b.read());
+    expect(b.attempts()).toBe(1);
     for (const one of [load, next]) one.decline('error');
   });
 });
@@ -279,6 +281,7 @@ describe('a Redis that does not answer', () => {
     const load = await lead(deaf.read());
     await peers.holderIs(null);
     const next = await lead(b.read());
+    expect(b.attempts()).toBe(1);
     for (const one of [load, next]) one.decline('error');
   });
 
@@ -301,13 +304,13 @@ describe('a Redis that does not answer', () => {
 describe('the end of waiting', () => {
   it('a reader who has waited too long computes for himself, with all who have', async () => {
     const load = await lead(a.read());
-    const waiting = [b.read(), b.read()];
+    const waiting = Promise.all([b.read(), b.read()].map(async (turn) => turn));
     await peers.looks(b);
     peers.clock.advance(WAIT_MS - 1000);
     const young = b.read();
     await peers.looks(b);
     peers.clock.advance(1000);
-    expect(await peers.during(Promise.all(waiting))).toEqual([
+    expect(await peers.during(waiting)).toEqual([
       { next: 'alone', reason: 'wait' },
       { next: 'alone', reason: 'wait' },
     ]);
