@@ -1,10 +1,16 @@
 // The composed cache without a server: what callers of its functions may get wrong.
+import { AsyncResource } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../src/contract/clock.js';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { compose } from '../../src/create-report-cache.js';
 import { tag } from '../../src/entry/tags.js';
+import type { ReportCacheOptions } from '../../src/options/options.js';
 import { FakeClock } from '../fakes/fake-clock.js';
+
+/** Where no computation is running: made before the first one. */
+const outside = new AsyncResource('outside');
+const detached = (task: () => Promise<void>) => outside.runInAsyncScope(task);
 
 function setUp() {
   const events: CacheEvent[] = [];
@@ -67,6 +73,47 @@ describe('getOrLoad', () => {
       );
     expect(await ask(1)).toBe(1);
     expect(await ask(2)).toBe(1);
+  });
+});
+
+describe('limits of one process', () => {
+  const limited = (options: object) =>
+    compose({ identify: () => null, ...options } as ReportCacheOptions, new FakeClock());
+  const share = 'everyone';
+
+  it('more values than may be computed at once are refused, and what one computes inside itself is a part of it', async () => {
+    const reports = limited({ maxComputing: 1 });
+    const inner = () => reports.getOrLoad({ type: 'custom', report: 'inner', share }, () => 1);
+    let refused: unknown;
+    const outer = await reports.getOrLoad({ type: 'custom', report: 'outer', share }, async () => {
+      const value = await inner();
+      await detached(async () => {
+        refused = await reports.getOrLoad({ type: 'custom', report: 'other', share }, () => 1).catch((error) => error);
+      });
+      return value + 1;
+    });
+    expect(outer).toBe(2);
+    expect(refused).toMatchObject({ code: 'ERC_OVERLOADED' });
+    // Whatever it ended in, its place is free again.
+    const failing = reports.getOrLoad({ type: 'custom', report: 'other', share }, () => Promise.reject(new Error('x')));
+    await expect(failing).rejects.toThrow('x');
+    expect(await reports.getOrLoad({ type: 'custom', report: 'other', share }, () => 3)).toBe(3);
+  });
+
+  it.each(['refuse', 'compute'] as const)('more readers than may wait: %s', async (overload) => {
+    const reports = limited({ maxWaiting: 1, overload });
+    let finish: (value: number) => void = () => undefined;
+    const slow = new Promise<number>((resolve) => (finish = resolve));
+    const ask = (value: number | Promise<number>) =>
+      reports.getOrLoad({ type: 'custom', report: 'r', share }, () => value);
+    const leading = ask(slow);
+    const waiting = ask(2);
+    const third = ask(3);
+    if (overload === 'refuse') await expect(third).rejects.toMatchObject({ code: 'ERC_OVERLOADED' });
+    else expect(await third).toBe(3);
+    finish(1);
+    // What the third has stored was begun later than the first, and takes its place.
+    expect(await Promise.all([leading, waiting])).toEqual([1, overload === 'compute' ? 3 : 1]);
   });
 });
 

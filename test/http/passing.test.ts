@@ -273,6 +273,23 @@ onBoth('bypass', (express) => {
     expect(s.events).toEqual([]); // the reader told it
   });
 
+  it('follows the reader that refuses: 503, and when to try again (RFC 9110 §15.6.4, §10.2.3)', async () => {
+    const s = await stage(express, { handler: json });
+    s.reader.script = () => ({ next: 'refuse', reason: 'overload' });
+    const answer = await s.ask();
+    expect(answer.status).toBe(503);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'retry-after': '2',
+      'x-cache': 'BYPASS',
+      'cache-status': 'reports; detail=overload',
+    });
+    expect(JSON.parse(answer.text)).toMatchObject({ status: 503, code: 'overload' });
+    expect(s.runs()).toBe(0);
+    expect(s.events).toEqual([]); // the reader told it
+  });
+
   it('refuses with problem details (RFC 9457)', async () => {
     const problem = {
       type: 'about:blank',

@@ -58,6 +58,12 @@ describe('createReportCache', () => {
     [{ types: { analytics: { TTL: '5m' } } }],
     [{ types: { analytics: { consistency: 'eventual' } } }],
     [{ types: { analytics: { browser: 60 } } }],
+    [{ types: { analytics: { coalesce: 'cluster' } } }],
+    [{ maxWaiting: 0 }],
+    [{ maxWaiting: '100' }],
+    [{ maxComputing: 1.5 }],
+    [{ maxComputing: Infinity }],
+    [{ overload: 'queue' }],
     [{ types: { 'a:b': {} } }],
     [{ types: { report: {} } }],
   ])('refuses %j with a code', (options) => {
@@ -80,6 +86,7 @@ describe('cache()', () => {
     [{ statuses: [99] }],
     [{ ttl: 300 }],
     [{ tables: [''] }],
+    [{ coalesce: true }],
   ])('refuses %j when the route is set up', (options) => {
     expect(route('default', options)).toThrow(/ERC_(OPTION|FILTER|TAG)/);
   });
@@ -102,6 +109,7 @@ describe('the README', () => {
     ['redisDeadline', DEFAULTS.redisDeadline],
     ['hold', DEFAULTS.hold],
     ['wait', DEFAULTS.wait],
+    ['overload', DEFAULTS.overload],
     ['cacheName', DEFAULTS.cacheName],
     ['share', DEFAULTS.share],
     ['unknownParameters', DEFAULTS.unknownParameters],
@@ -109,6 +117,12 @@ describe('the README', () => {
     ['requestDirectives', DEFAULTS.requestDirectives],
   ])('states the default of %s', (name, value) => {
     expect(rows.get(name)).toBe(`\`'${value}'\``);
+  });
+
+  it('states the limits', () => {
+    expect(rows.get('maxWaiting')).toBe(`\`${DEFAULTS.maxWaiting}\``);
+    expect([rows.get('maxComputing'), DEFAULTS.maxComputing]).toEqual(['unbounded', Infinity]);
+    expect(readme).toContain(`\`coalesce\` (\`'${DEFAULTS.coalesce}'\`)`);
   });
 
   it('states the defaults that depend on Redis', () => {

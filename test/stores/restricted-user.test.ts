@@ -59,6 +59,8 @@ async function everything(redis: PrivateRedis, user: string) {
   await store.position(100);
   await store.put('k', makeEntry(from, systemClock.now()));
   const hit = await store.lookup('k');
+  await store.claim('k', 'token', 1000);
+  await store.endClaim('k', 'token', 1000);
   await store.mark(['student:1'], 'm1', 1000);
   await store.unmark('m1');
   await store.mark(['student:1'], 'm2', 0);

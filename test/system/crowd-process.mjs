@@ -20,7 +20,7 @@ const reports = createReportCache({
 });
 const app = express();
 app.get('/reports/:id', reports.cache('analytics'), async (req, res) => {
-  const run = await redis.incr(`{${CROWD_NAMESPACE}}:runs:${req.params.id}`);
+  const run = await redis.incr(`{${CROWD_NAMESPACE}}:runs:${String(req.params.id)}`);
   if (req.params.id === 'endless' && run === 1) {
     process.send?.({ computing: true });
     return;
