@@ -67,11 +67,11 @@ export interface Marks {
   unmark(id: string): Promise<void>;
 }
 
-/** What became of the attempt to be the one who computes an entry. */
+/** What became of the attempt to be the one who computes an entry. `stored`: there is one now; whether it is valid, a look-up tells. */
 export type ClaimAnswer =
-  | { readonly state: 'taken' }
+  | { readonly state: 'taken'; readonly stored: boolean }
   /** Somebody else computes it, under this token. */
-  | { readonly state: 'held'; readonly by: string }
+  | { readonly state: 'held'; readonly by: string; readonly stored: boolean }
   /** It was computed a moment ago and is not fit to be shared: who waited for others would wait for nothing. */
   | { readonly state: 'private' };
 

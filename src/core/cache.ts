@@ -123,7 +123,7 @@ export class Cache implements Reader {
     const { claims } = this.#options;
     if (claims === undefined || request.coalesce !== 'shared')
       return this.#lead(request, found.position, found.reason, started);
-    return this.#agree(claims, request, arrival, started, found.reason);
+    return this.#agree(claims, request, arrival, started, found);
   }
 
   /** Agrees with the other processes on who computes. Readers of this one wait meanwhile, and share what comes of it. */
@@ -132,12 +132,13 @@ export class Cache implements Reader {
     request: ReadRequest,
     arrival: number,
     started: number,
-    reason: string,
+    { position, reason }: Extract<Lookup, { outcome: 'miss' }>,
   ): Promise<Turn> {
     const { key } = request;
     const flight = this.#flights.depart(key);
     const contest = await contend(key, {
       claims,
+      position,
       // Those who wait here may have been told of different positions: only the truth suits all.
       lookup: () => this.#lookupProved(key),
       arrive: () => this.#flights.arrive(),

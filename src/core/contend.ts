@@ -19,6 +19,8 @@ export type Contest =
 
 export interface Contestant {
   readonly claims: OwnClaims;
+  /** What the reader was told when he missed it. */
+  readonly position: Position;
   /** Looks the entry up, proved by the store. Never rejects. */
   lookup(): Promise<Lookup>;
   /** Takes a place in the order of arrivals. */
@@ -42,19 +44,24 @@ export async function contend(key: string, contestant: Contestant): Promise<Cont
   let leave: (() => void) | undefined;
   try {
     for (let looks = 0; ; looks += 1) {
-      const asked = contestant.arrive();
-      // Sent in this order and together: what the last holder has stored is seen by whoever gets the claim after him.
-      const [attempt, found] = await Promise.all([claims.take(key), contestant.lookup()]);
-      if (found.outcome !== 'miss' || found.reason === 'flux') {
-        if (attempt.state === 'taken') attempt.claim.end(false);
-        return { end: 'found', found, asked };
+      const attempt = await claims.take(key);
+      if (attempt.state === 'held') holders.add(attempt.by);
+      const waits = attempt.state === 'held' && holders.size <= MOST_HOLDERS;
+      const stored = 'stored' in attempt && attempt.stored;
+      let { position } = contestant;
+      // What was captured before waiting is older than what may have ended the wait, and nothing computed now would be stored.
+      if (stored || (looks > 0 && !waits)) {
+        const asked = contestant.arrive();
+        const found = await contestant.lookup();
+        if (found.outcome !== 'miss' || found.reason === 'flux') {
+          if (attempt.state === 'taken') attempt.claim.end(false);
+          return { end: 'found', found, asked };
+        }
+        ({ position } = found);
       }
-      const { position } = found;
       if (attempt.state === 'taken') return { end: 'lead', position, claim: attempt.claim };
-      if (attempt.state === 'unknown') return { end: 'lead', position, claim: undefined };
       if (attempt.state === 'private') return { end: 'private', position };
-      holders.add(attempt.by);
-      if (holders.size > MOST_HOLDERS) return { end: 'lead', position, claim: undefined };
+      if (!waits) return { end: 'lead', position, claim: undefined };
       if (leave === undefined) {
         if (!admission.mayWait) return { end: 'crowded', position };
         leave = admission.waits();

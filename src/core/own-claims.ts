@@ -10,7 +10,7 @@ export interface Claim {
 }
 
 export type Attempt =
-  | { readonly state: 'taken'; readonly claim: Claim }
+  | { readonly state: 'taken'; readonly stored: boolean; readonly claim: Claim }
   | Exclude<ClaimAnswer, { readonly state: 'taken' }>
   /** The store did not answer, or this process is closing. */
   | { readonly state: 'unknown' };
@@ -59,17 +59,18 @@ export class OwnClaims {
     };
     try {
       const answer = await this.#shared.claim(key, held.token, this.#options.claimMs);
-      if (answer.state !== 'taken') return answer;
+      return answer.state === 'taken' ? { ...answer, claim: this.#hold(held) } : answer;
     } catch {
       // It may have been taken all the same, and must not let the others wait for nobody.
       void this.#giveBack(held, 0);
       return { state: 'unknown' };
     }
+  }
+
+  #hold(held: Held): Claim {
     this.#held.add(held);
-    const claim: Claim = { end: (unfit) => void this.#end(held, unfit ? this.#options.privateMs : 0) };
-    if (this.#closed) claim.end(false);
-    else this.#timer ??= this.#clock.after(this.#options.claimMs / 3, () => this.#renew());
-    return { state: 'taken', claim };
+    this.#timer ??= this.#clock.after(this.#options.claimMs / 3, () => this.#renew());
+    return { end: (unfit) => void this.#end(held, unfit ? this.#options.privateMs : 0) };
   }
 
   /** Gives back what is held, so that the others need not wait until it is over. */

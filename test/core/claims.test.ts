@@ -111,8 +111,17 @@ describe('freshness', () => {
     await load.store(draft('old'));
     await peers.during(asked);
     await a.invalidations.invalidate(['student:1'], 'commit');
+    let looked: () => void = () => undefined;
+    const joined = new Promise<void>((resolve) => (looked = resolve));
+    b.store.lookup = async (...args) => {
+      b.store.lookup = lookup;
+      const result = await lookup(...args);
+      looked();
+      return result;
+    };
     const late = b.read();
-    await peers.round();
+    await joined;
+    await tick();
     answer();
     expect(await early).toBe('old');
     const next = await peers.during(lead(late));
@@ -251,13 +260,17 @@ describe('results that are not fit to be shared', () => {
       ...given,
       claim: async () => {
         turns.push(`other-${Math.floor(turns.length / 2)}`);
-        return { state: 'held', by: turns.at(-1) ?? '' };
+        return { state: 'held', by: turns.at(-1) ?? '', stored: false };
       },
       endClaim: () => Promise.resolve(),
     });
     const reader = await peers.peer({ claims });
-    (await peers.during(lead(reader.read()))).decline('error');
+    const reading = lead(reader.read());
+    await a.invalidations.invalidate(['student:1'], 'commit');
+    const load = await peers.during(reading);
     expect(new Set(turns).size).toBe(4);
+    // It was captured after the wait.
+    expect(await load.store(draft('one'))).toBe('stored');
   });
 });
 

@@ -35,12 +35,19 @@ describe('a claim', () => {
     const { store, left } = await create();
     const asked = ['one', 'two', 'three'].map((token) => store.claim('k', token, 5000));
     expect(await Promise.all(asked)).toEqual([
-      { state: 'taken' },
-      { state: 'held', by: 'one' },
-      { state: 'held', by: 'one' },
+      { state: 'taken', stored: false },
+      { state: 'held', by: 'one', stored: false },
+      { state: 'held', by: 'one', stored: false },
     ]);
     expect(await left()).toBeGreaterThan(0);
-    expect(await store.claim('another', 'two', 5000)).toEqual({ state: 'taken' });
+    expect(await store.claim('another', 'two', 5000)).toEqual({ state: 'taken', stored: false });
+  });
+
+  it('says whether there is an entry now: it may have been stored since the reader looked', async () => {
+    const { store, fill } = await create();
+    await fill('k');
+    expect(await store.claim('k', 'one', 5000)).toEqual({ state: 'taken', stored: true });
+    expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'held', by: 'one', stored: true });
   });
 
   it('is kept for longer, or given back, by its holder and nobody else', async () => {
@@ -53,7 +60,7 @@ describe('a claim', () => {
     expect(await store.renewClaim('k', 'one', 60_000)).toBe(true);
     expect(await left()).toBeGreaterThan(5000);
     await store.endClaim('k', 'one', 0);
-    expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'taken' });
+    expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'taken', stored: false });
   });
 
   it('that has ended by itself is not kept, and its end leaves nothing', async () => {
@@ -77,14 +84,14 @@ describe('a claim', () => {
     const { store, client, key } = await create();
     await store.claim('k', 'one', 5000);
     await client.rename(key, key.replace(':1.1:', ':1.2:'));
-    expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'taken' });
+    expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'taken', stored: false });
   });
 
   it('survives a server that has forgotten the scripts', () =>
     onOwnServer([], async (client, store) => {
       await store.claim('k', 'one', 5000);
       await client.script('FLUSH');
-      expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'held', by: 'one' });
+      expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'held', by: 'one', stored: false });
       await client.script('FLUSH');
       await store.endClaim('k', 'one', 0);
       expect(await client.dbsize()).toBe(0);

@@ -15,9 +15,12 @@ export class RedisClaims implements Claims {
   }
 
   async claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
-    const holder = await this.#scripts.runAlone(CLAIM_SCRIPTS.claim, this.#keys.claim(key), [token, ttlMs]);
-    if (holder === token) return { state: 'taken' };
-    return holder === PRIVATE ? { state: 'private' } : { state: 'held', by: String(holder) };
+    const keys = [this.#keys.claim(key), this.#keys.entry(key)];
+    const reply = await this.#scripts.runAlone(CLAIM_SCRIPTS.claim, keys, [token, ttlMs]);
+    const [holder, entries] = reply as [string, string | number];
+    if (holder === PRIVATE) return { state: 'private' };
+    const stored = Number(entries) > 0;
+    return holder === token ? { state: 'taken', stored } : { state: 'held', by: holder, stored };
   }
 
   async renewClaim(key: string, token: string, ttlMs: number): Promise<boolean> {
@@ -29,6 +32,6 @@ export class RedisClaims implements Claims {
   }
 
   #settle(key: string, token: string, next: string, ttlMs: number): Promise<unknown> {
-    return this.#scripts.runAlone(CLAIM_SCRIPTS.settle, this.#keys.claim(key), [token, next, ttlMs]);
+    return this.#scripts.runAlone(CLAIM_SCRIPTS.settle, [this.#keys.claim(key)], [token, next, ttlMs]);
   }
 }

@@ -96,9 +96,9 @@ export class Scripts {
   }
 
   /** A script that needs nothing of what the others open with; its reply as it is. */
-  async runAlone(script: Script, key: string, args: readonly Argument[]): Promise<unknown> {
+  async runAlone(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     this.assertUsable();
-    return this.#call(script, [1, key, ...args]);
+    return this.#call(script, [keys.length, ...keys, ...args]);
   }
 
   async #send(script: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {

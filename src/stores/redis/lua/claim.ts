@@ -1,16 +1,19 @@
 // CLAIM and SETTLE: who computes an entry, so that other processes wait for him.
 
 /**
- * KEYS[1] claim: a hash, because hashes are what the other scripts may use too, with the token in `by`. ARGV[1] token,
- * ARGV[2] time to live in ms. Returns the token that has it from here on, or {@link PRIVATE}.
+ * KEYS[1] claim: a hash, because hashes are what the other scripts may use too, with the token in `by`. KEYS[2] entry.
+ * ARGV[1] token, ARGV[2] time to live in ms. Returns the token that has it from here on, or {@link PRIVATE}, and whether
+ * there is an entry: what the last holder has stored is seen by whoever gets the claim after him.
  * No GUARD: nothing is served or stored by a claim. Not allowed above maxmemory: what is computed is not stored there either.
  */
 export const CLAIM = `#!lua
 local holder = redis.call('HGET', KEYS[1], 'by')
-if holder then return holder end
-redis.call('HSET', KEYS[1], 'by', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return ARGV[1]
+if not holder then
+  holder = ARGV[1]
+  redis.call('HSET', KEYS[1], 'by', holder)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return {holder, redis.call('EXISTS', KEYS[2])}
 `;
 
 /**
