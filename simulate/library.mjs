@@ -14,6 +14,8 @@ export const { getOrLoad } = await load('core/get-or-load.js');
 export const { GuardedStore } = await load('core/guarded-store.js');
 /** @type {typeof import('../src/core/invalidations.js')} */
 export const { Invalidations } = await load('core/invalidations.js');
+/** @type {typeof import('../src/core/own-claims.js')} */
+export const { OwnClaims } = await load('core/own-claims.js');
 /** @type {typeof import('../src/core/scope.js')} */
 export const { Scopes } = await load('core/scope.js');
 /** @type {typeof import('../src/core/tiered-store.js')} */
@@ -27,7 +29,7 @@ export const { TagTable } = await load('stores/memory/tag-table.js');
 /** @type {typeof import('../src/stores/redis/redis-store.js')} */
 export const { RedisStore } = await load('stores/redis/redis-store.js');
 /** @type {typeof import('../src/stores/redis/scripts.js')} */
-export const { SCRIPTS } = await load('stores/redis/scripts.js');
+export const { CLAIM_SCRIPTS, SCRIPTS } = await load('stores/redis/scripts.js');
 /** @type {typeof import('../src/outbox/told.js')} */
 export const { Told } = await load('outbox/told.js');
 /** @type {typeof import('../src/typeorm/delivery.js')} */

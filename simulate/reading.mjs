@@ -31,6 +31,8 @@ export class Reading {
   /** @param {Report} report @param {'strict' | 'lease' | 'barrier'} consistency @param {import('../src/contract/entry.js').Position} [atLeast] */
   request(report, consistency, atLeast) {
     const { key, tags } = report;
+    /** @type {import('../src/contract/reading.js').Coalesce} */
+    const coalesce = this.process.settings.claims ? 'shared' : 'process';
     return {
       key,
       type: 'report',
@@ -38,6 +40,7 @@ export class Reading {
       tags,
       ttlMs: TTL_MS,
       consistency,
+      coalesce,
       ...(atLeast === undefined ? {} : { atLeast }),
     };
   }

@@ -18,6 +18,9 @@
  * @property {number} waitMs
  * @property {number} markTtlMs
  * @property {boolean} fencedAnswers
+ * @property {boolean} claims the readers of all processes share one computation
+ * @property {number} claimMs
+ * @property {number} privateMs
  * @property {number} mostTagsInRedis
  */
 
@@ -34,6 +37,8 @@ const TIMES = {
   holdMs: LAMBDA_MS + LEASE_MS + 20,
   waitMs: 500,
   markTtlMs: 150,
+  claimMs: 120,
+  privateMs: 30,
   mostTagsInRedis: 1000,
 };
 
@@ -90,6 +95,7 @@ const level = (own) => ({
   faults: [...ANYWHERE, ...(own.durable ? ONLY_DURABLE : []), ...(own.mark ? ['evict the marks'] : [])],
   refusesInfo: false,
   fencedAnswers: false,
+  claims: false,
   ...own,
 });
 
@@ -98,6 +104,7 @@ export const LEVELS = {
   strict: level({}),
   'strict, INFO refused': level({ refusesInfo: true }),
   lease: level({ consistency: ['lease', 'strict'] }),
+  'lease+claims': level({ claims: true, consistency: ['lease', 'strict'] }),
   barrier: level({ consistency: ['barrier', 'strict'] }),
   'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),
   'strict+mark, all faults': level({ mark: true }),

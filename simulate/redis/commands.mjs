@@ -1,5 +1,6 @@
 // The commands that the library sends, executed as Redis would.
-import { SCRIPTS } from '../library.mjs';
+import { CLAIM_SCRIPTS, SCRIPTS } from '../library.mjs';
+import { CLAIM_BODIES } from './claims.mjs';
 import { BODIES } from './script.mjs';
 
 /** @typedef {import('./server.mjs').RedisServer} RedisServer */
@@ -8,11 +9,13 @@ import { BODIES } from './script.mjs';
 /** @typedef {import('./script.mjs').Script} Script */
 /** @typedef {import('./script.mjs').ScriptClass} ScriptClass */
 
-const ALL = /** @type {[name: keyof typeof SCRIPTS, script: { lua: string, sha: string }][]} */ (
-  Object.entries(SCRIPTS)
+/** @typedef {keyof typeof SCRIPTS | keyof typeof CLAIM_SCRIPTS} Name */
+
+const ALL = /** @type {[name: Name, script: { lua: string, sha: string }][]} */ (
+  Object.entries({ ...SCRIPTS, ...CLAIM_SCRIPTS })
 );
 
-/** Names of scripts by their hash. @type {ReadonlyMap<string, keyof typeof SCRIPTS>} */
+/** Names of scripts by their hash. @type {ReadonlyMap<string, Name>} */
 export const NAMES = new Map(ALL.map(([name, { sha }]) => [sha, name]));
 
 const SHA_BY_LUA = new Map(ALL.map(([, { lua, sha }]) => [lua, sha]));
@@ -37,9 +40,11 @@ export function execute(server, scriptClass, command, args, observe) {
         throw new Error(`No port of the script ${String(text).slice(0, 60)}`);
       if (command === 'eval') server.loaded.add(sha);
       else if (!server.loaded.has(sha)) return new Error('NOSCRIPT No matching script. Please use EVAL.');
-      if (server.refusesInfo && String(rest[Number(count) + 2]) === 'info')
-        return new Error('NOINFO this user may not run INFO');
-      const script = new scriptClass(server, rest.slice(0, Number(count)).map(String), rest.slice(Number(count)));
+      const keys = rest.slice(0, Number(count)).map(String);
+      const given = rest.slice(Number(count));
+      if (name === 'claim' || name === 'settle') return CLAIM_BODIES[name](server, keys, given);
+      if (server.refusesInfo && String(given[2]) === 'info') return new Error('NOINFO this user may not run INFO');
+      const script = new scriptClass(server, keys, given);
       script.guard();
       const reply = BODIES[name](script);
       observe?.(name, script, reply);

@@ -4,6 +4,7 @@ import {
   GuardedStore,
   Invalidations,
   MemoryStore,
+  OwnClaims,
   RedisStore,
   Scopes,
   Sweeper,
@@ -91,11 +92,13 @@ export class SimProcess {
       emit,
     );
     this.scopes = new parts.Scopes();
+    const { waitMs, claimMs, privateMs } = settings;
+    const claims = settings.claims && new OwnClaims(guarded, { claimMs, privateMs, longestMs: waitMs }, clock);
     this.cache = new parts.Cache(
       tiered,
       this.invalidations,
       this.scopes,
-      { waitMs: settings.waitMs, maxTags: 64 },
+      { waitMs, maxTags: 64, ...(claims && { claims }) },
       clock,
       emit,
     );

@@ -73,6 +73,8 @@ describe('two processes and one cold report', () => {
     await (await lead(a.read({ coalesce: 'process' }))).store(draft('one'));
     await (await lead(a.read({ refresh: true }))).store(draft('two'));
     expect(await outcome(b)).toBe('two');
+    for (const cold of [{ refresh: true }, { coalesce: 'process' as const }])
+      (await lead(b.read({ key: 'cold', ...cold }))).decline('error');
     expect([a.attempts(), b.attempts()]).toEqual([0, 0]);
   });
 });

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
+import { CLAIM_BODIES } from '../../simulate/redis/claims.mjs';
 import { BODIES, Script } from '../../simulate/redis/script.mjs';
 import { RedisServer, WALL } from '../../simulate/redis/server.mjs';
-import { SCRIPTS } from '../../src/stores/redis/scripts.js';
+import { CLAIM_SCRIPTS, SCRIPTS } from '../../src/stores/redis/scripts.js';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis.js';
 
 type Name = keyof typeof BODIES;
@@ -184,6 +185,46 @@ function onPort(steps: readonly Step[]): string[] {
   }
   return [...seen, ...pushed.map(masked)];
 }
+
+describe('the port of the scripts of claims', () => {
+  const token = fc.constantFrom('t1', 't2');
+  const claims = fc.oneof(
+    fc.record({ name: fc.constant('claim' as const), args: fc.tuple(token, fc.constant(LATER)) }),
+    fc.record({
+      name: fc.constant('settle' as const),
+      args: fc.tuple(token, fc.constantFrom('t1', '!', ''), fc.constantFrom(1e9, LATER)),
+    }),
+    fc.record({ entry: fc.boolean() }),
+  );
+
+  it('does what they do on a real Redis', async () => {
+    const [claim, entry] = ['{ns}:c:k', entryName('k')];
+    await fc.assert(
+      fc.asyncProperty(fc.array(claims, { minLength: 1, maxLength: 20 }), async (steps) => {
+        await client.flushall();
+        const server = new RedisServer('port', () => Date.now() - WALL);
+        for (const one of steps) {
+          if ('entry' in one) {
+            if (one.entry) {
+              await client.hset(entry, 'g', 'x');
+              server.hset(entry, [['g', 'x']]);
+            } else {
+              await client.unlink(entry);
+              server.unlink(entry);
+            }
+            continue;
+          }
+          const keys = one.name === 'claim' ? [claim, entry] : [claim];
+          const reply = await client.eval(CLAIM_SCRIPTS[one.name].lua, keys.length, ...keys, ...one.args);
+          expect(CLAIM_BODIES[one.name](server, keys, one.args)).toEqual(reply);
+          expect(server.hash(claim)?.get('by') ?? null).toEqual(await client.hget(claim, 'by'));
+          expect(await client.pttl(claim)).not.toBe(-1);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  }, 60_000);
+});
 
 describe('the port of the scripts', () => {
   it('does what the scripts do on a real Redis', async () => {
