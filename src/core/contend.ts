@@ -32,7 +32,7 @@ export interface Contestant {
 }
 
 /** Pauses between two looks, ms. The last one repeats: so much later than in the leader's process an answer comes at most. */
-const PAUSES_MS = [10, 20, 40];
+const PAUSES_MS = [5, 10, 20, 30];
 
 /** After so many others have computed it without storing it, the next one computes at once. */
 const MOST_HOLDERS = 3;

@@ -31,5 +31,7 @@ app.get('/reports/:id', reports.cache('analytics'), async (req, res) => {
 const server = app.listen(0, '127.0.0.1', () => {
   process.send?.({ port: /** @type {import('node:net').AddressInfo} */ (server.address()).port });
 });
+// On a busy machine a connection may lie idle for longer than the usual 5 s between two crowds.
+server.keepAliveTimeout = 0;
 // It does not outlive the test.
 process.once('disconnect', () => process.exit());
