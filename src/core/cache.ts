@@ -3,10 +3,12 @@ import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import { ERROR_ADVICE, errorText } from '../contract/errors.js';
 import type { BypassReason, DeclineReason, EventSink } from '../contract/events.js';
-import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
+import type { Draft, Fallback, Load, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
-import { isTag, withWholeKinds } from '../entry/tags.js';
+import { isTag, keyTag, withWholeKinds } from '../entry/tags.js';
+import { Backoff } from './backoff.js';
 import { Flights, type Flight, type Landing } from './flights.js';
+import { NO_GRACE, shortened, standingOf } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
 import type { Computation, Scopes } from './scope.js';
 
@@ -17,10 +19,24 @@ export interface CacheOptions {
   readonly maxTags: number;
   /** Serve and store nothing, for this reason. */
   readonly refusal?: BypassReason;
+  /** Uniform in [0, 1), for jitter and early refresh. @default Math.random */
+  readonly chance?: () => number;
 }
 
 /** After so many computations that could not be stored, a reader stops waiting for others. */
 const MOST_WAITS = 3;
+
+/** The handler has given another answer than the entry in its grace, and one that is not stored. */
+const SUPERSEDES: ReadonlySet<DeclineReason> = new Set([
+  'status',
+  'no-store',
+  'no-cache',
+  'max-age',
+  'set-cookie',
+  'vary-star',
+  'partial',
+  'too-large',
+]);
 
 export class Cache implements Reader {
   readonly #store: Store;
@@ -30,6 +46,8 @@ export class Cache implements Reader {
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #flights = new Flights();
+  readonly #backoff: Backoff;
+  readonly #chance: () => number;
   #advised = false;
   #closed = false;
 
@@ -47,6 +65,8 @@ export class Cache implements Reader {
     this.#options = options;
     this.#clock = clock;
     this.#emit = emit;
+    this.#backoff = new Backoff(clock);
+    this.#chance = options.chance ?? Math.random;
   }
 
   /** Synchronous wherever the store is: a hit in memory costs no promise. */
@@ -77,20 +97,52 @@ export class Cache implements Reader {
   #decide(request: ReadRequest, arrival: number, started: number, waits: number, found: Lookup): Turn | Promise<Turn> {
     if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (found.outcome === 'hit') {
-      const pending = this.#invalidations.touches(found.entry.tags, request.key);
-      const wanted = !pending && request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
-      if (wanted) return this.#serve(request, found.entry, found.layer, false, started);
-      if (request.onlyIfCached) return { next: 'none' };
-      return this.#lead(request, found.position, pending ? 'invalidated' : 'request', started);
+      const turn = this.#decideHit(request, started, found);
+      if (turn !== undefined) return turn;
     }
     if (request.onlyIfCached) return { next: 'none' };
+    const reason = found.outcome === 'hit' ? 'expired' : found.reason;
     // Whoever computes during a write can store nothing, so nobody waits for him.
-    if (found.reason === 'flux') return this.#bypass(request, 'flux');
+    if (reason === 'flux') return this.#bypass(request, 'flux');
     const flight = this.#flights.get(request.key);
-    if (flight === undefined) return this.#lead(request, found.position, found.reason, started);
-    if (request.refresh === true || waits >= MOST_WAITS)
-      return this.#lead(request, found.position, found.reason, started);
+    if (flight === undefined) return this.#lead(request, found.position, reason, started);
+    if (request.refresh === true || waits >= MOST_WAITS) return this.#lead(request, found.position, reason, started);
     return this.#wait(flight, request, arrival, started, waits);
+  }
+
+  /** The entry is valid. `undefined`: past its ttl, and not to be served, which is as good as absent. */
+  #decideHit(request: ReadRequest, started: number, found: Lookup & { outcome: 'hit' }): Turn | undefined {
+    const { entry, layer, position } = found;
+    const now = this.#clock.now();
+    const standing = standingOf(entry, request.freshness ?? NO_GRACE, now, this.#chance);
+    const pending = this.#invalidations.touches(entry.tags, request.key);
+    const wanted = !pending && request.refresh !== true && (request.accept?.(entry, now) ?? true);
+    if (standing === 'expired') return undefined;
+    if (standing === 'stale' && (!wanted || request.onlyIfCached)) return undefined;
+    if (!wanted) {
+      if (request.onlyIfCached) return { next: 'none' };
+      return this.#lead(request, position, pending ? 'invalidated' : 'request', started);
+    }
+    // One reader computes, the others need not wait for him (RFC 5861 §3); after a failure nobody does for a moment.
+    const due = standing !== 'fresh' && !request.onlyIfCached;
+    if (due && this.#flights.get(request.key) === undefined && !this.#backoff.rests(request.key)) {
+      const fallback = this.#fallback(request, entry, layer, started);
+      return this.#lead(request, position, standing === 'stale' ? 'expired' : 'early', started, fallback);
+    }
+    return this.#serve(request, entry, layer, false, started, this.#scopes.computation);
+  }
+
+  #fallback(request: ReadRequest, entry: Entry, layer: LayerName, started: number): Fallback {
+    const around = this.#scopes.computation;
+    return {
+      entry,
+      take: () => {
+        const standing = standingOf(entry, request.freshness ?? NO_GRACE, this.#clock.now(), this.#chance);
+        const known = this.#invalidations.touches(entry.tags, request.key) || this.#store.refutes?.(request.key, entry);
+        if (standing === 'expired' || known === true || this.#closed) return undefined;
+        return this.#serve(request, entry, layer, false, started, around);
+      },
+    };
   }
 
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
@@ -105,7 +157,7 @@ export class Cache implements Reader {
       (landing.kind === 'stored' && arrival < landing.offered) ||
       (landing.kind === 'unproved' && arrival < flight.departure);
     if (usable && (request.accept?.(landing.entry, this.#clock.now()) ?? true)) {
-      return this.#serve(request, landing.entry, this.#store.name, true, started);
+      return this.#serve(request, landing.entry, this.#store.name, true, started, this.#scopes.computation);
     }
     // An answer that may not be shared would make the others queue for one another: everyone computes at once.
     return this.#attempt(request, arrival, started, landing.kind === 'private' ? MOST_WAITS : waits + 1);
@@ -121,19 +173,24 @@ export class Cache implements Reader {
     return landing;
   }
 
-  #serve(request: ReadRequest, entry: Entry, layer: LayerName, coalesced: boolean, started: number): Turn {
+  #serve(
+    request: ReadRequest,
+    entry: Entry,
+    layer: LayerName,
+    coalesced: boolean,
+    started: number,
+    around: Computation | undefined,
+  ): Serving {
     // A report built from this one depends on all that this one depends on, as of when this one was read.
-    const { tags, epoch, asOf } = entry;
-    this.#scopes.computation?.inherit({ tags, epoch, asOf });
-    this.#emit({
-      kind: 'hit',
-      key: request.key,
-      type: request.type,
-      layer,
-      ageMs: this.#clock.now() - entry.createdAt,
-      coalesced,
-      durationMs: this.#clock.monotonic() - started,
-    });
+    const { tags, epoch, asOf, staleAt } = entry;
+    const now = this.#clock.now();
+    const stale = now >= staleAt;
+    around?.inherit({ tags, epoch, asOf, ...(stale && { staleAt }) });
+    const { key, type } = request;
+    const ageMs = now - entry.createdAt;
+    const durationMs = this.#clock.monotonic() - started;
+    if (stale) this.#emit({ kind: 'staleHit', key, type, layer, ageMs, durationMs });
+    else this.#emit({ kind: 'hit', key, type, layer, ageMs, coalesced, durationMs });
     return { next: 'serve', entry, layer, coalesced };
   }
 
@@ -143,7 +200,7 @@ export class Cache implements Reader {
     return { next: 'alone', reason };
   }
 
-  #lead(request: ReadRequest, position: Position, reason: string, started: number): Turn {
+  #lead(request: ReadRequest, position: Position, reason: string, started: number, fallback?: Fallback): Turn {
     this.#emit({
       kind: 'miss',
       key: request.key,
@@ -153,11 +210,15 @@ export class Cache implements Reader {
     });
     // Whoever comes second (a forced refresh, a reader who stopped waiting) computes beside the flight, unseen.
     const flight = this.#flights.get(request.key) === undefined ? this.#flights.depart(request.key) : undefined;
-    return { next: 'lead', load: this.#load(request, position, flight), reason };
+    const load = this.#load(request, position, flight, fallback !== undefined);
+    return { next: 'lead', load, reason, ...(fallback !== undefined && { fallback }) };
   }
 
-  #load(request: ReadRequest, position: Position, flight: Flight | undefined): Load {
-    const outer = this.#scopes.computation;
+  /** @param dispensable there is something to serve meanwhile: after a failure the computation rests. */
+  #load(request: ReadRequest, position: Position, flight: Flight | undefined, dispensable: boolean): Load {
+    const { graceMs, jitter } = request.freshness ?? NO_GRACE;
+    const chance = jitter > 0 ? this.#chance() : 0;
+    let outer = this.#scopes.computation;
     const tags = new Set<string>(request.tags);
     outer?.addTags(tags);
     const inherited: Dependency[] = [];
@@ -192,7 +253,8 @@ export class Cache implements Reader {
       },
     };
 
-    const scope = this.#scopes.open(computation);
+    let scope = this.#scopes.open(computation, 'inside');
+    let ran = false;
 
     const decline = (reason: DeclineReason) => {
       this.#emit({
@@ -223,7 +285,8 @@ export class Cache implements Reader {
         return 'declined';
       }
       const key = draft.key ?? request.key;
-      const ttlMs = Math.min(request.ttlMs, draft.ttlMs ?? Infinity);
+      const ttlMs = shortened(Math.min(request.ttlMs, draft.ttlMs ?? Infinity), jitter, chance);
+      const staleAt = inherited.reduce((least, part) => Math.min(least, part.staleAt ?? Infinity), createdAt + ttlMs);
       const entry: Entry = {
         body: draft.body,
         status: draft.status,
@@ -232,8 +295,9 @@ export class Cache implements Reader {
         type: request.type,
         owner: request.owner,
         createdAt,
-        staleAt: createdAt + ttlMs,
-        deleteAt: createdAt + ttlMs,
+        staleAt,
+        // A ttl of nothing switches the cache off, whatever the grace.
+        deleteAt: staleAt + (draft.withoutGrace || ttlMs <= 0 ? 0 : graceMs),
         computeMs: this.#clock.monotonic() - began,
         tags: all,
         epoch: position.epoch,
@@ -244,9 +308,11 @@ export class Cache implements Reader {
       if (outcome === 'stored') {
         const running = this.#flights.get(request.key);
         if (running !== undefined && running.departure < place) running.superseded = true;
+        this.#backoff.succeeded(request.key);
         this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
       } else {
-        decline(outcome === 'declined' ? 'too-large' : outcome);
+        const over = entry.deleteAt <= this.#clock.now();
+        decline(outcome !== 'declined' ? outcome : over ? 'expired' : 'too-large');
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
@@ -259,7 +325,11 @@ export class Cache implements Reader {
     return {
       key: request.key,
       position,
-      run: (task) => scope.run(task),
+      ttlMs: shortened(request.ttlMs, jitter, chance),
+      run: (task) => {
+        ran = true;
+        return scope.run(task);
+      },
       addTags: (more) => computation.addTags(more),
       store: (draft) => {
         if (settled) return Promise.resolve('declined');
@@ -270,12 +340,28 @@ export class Cache implements Reader {
         if (settled) return;
         settled = true;
         decline(reason);
+        if (dispensable) this.#afterDecline(request.key, reason);
         flight?.land({ kind: reason === 'incomplete' ? 'abandoned' : 'private' });
+      },
+      leave: () => {
+        outer = undefined;
+        if (!ran) scope = this.#scopes.open(computation, 'beside');
+      },
+      giveUp: () => {
+        flight?.giveUp();
+        if (dispensable) this.#backoff.failed(request.key);
       },
       get settled() {
         return settled;
       },
     };
+  }
+
+  /** What becomes of the entry that was at hand. */
+  #afterDecline(key: string, reason: DeclineReason): void {
+    if (reason === 'error') this.#backoff.failed(key);
+    // The report is another now, or there is none any more, and this is all that will be heard of it.
+    else if (SUPERSEDES.has(reason)) void this.#invalidations.invalidate([keyTag(key)], 'superseded');
   }
 
   /** What is no tag cannot be invalidated, so whatever carries it must not be stored. */

@@ -3,6 +3,7 @@ import type { Request } from 'express';
 import type { Position } from '../contract/entry.js';
 import type { BypassReason } from '../contract/events.js';
 import type { Share } from '../contract/identity.js';
+import type { Freshness } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
 
 /**
@@ -36,6 +37,7 @@ export interface ResolvedRoute {
   readonly type: string;
   /** How long an entry is fresh, ms; 0 switches the route off. */
   readonly ttlMs: number;
+  readonly freshness: Freshness;
   readonly consistency: Consistency;
   readonly browser: BrowserPolicy;
   readonly share: Share;
