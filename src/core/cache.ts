@@ -189,7 +189,8 @@ export class Cache implements Reader {
     const { key, type } = request;
     const ageMs = now - entry.createdAt;
     const durationMs = this.#clock.monotonic() - started;
-    if (stale) this.#emit({ kind: 'staleHit', key, type, layer, ageMs, durationMs });
+    // Computed while this reader waited, it is no older than his own would be.
+    if (stale && !coalesced) this.#emit({ kind: 'staleHit', key, type, layer, ageMs, durationMs });
     else this.#emit({ kind: 'hit', key, type, layer, ageMs, coalesced, durationMs });
     return { next: 'serve', entry, layer, coalesced };
   }
@@ -253,7 +254,7 @@ export class Cache implements Reader {
       },
     };
 
-    let scope = this.#scopes.open(computation, 'inside');
+    let scope = this.#scopes.open(computation);
     let ran = false;
 
     const decline = (reason: DeclineReason) => {

@@ -89,7 +89,7 @@ export class Scopes implements TransactionTracker {
    * Opens the context of `computation` inside the current one; or `beside` it, for work that outlives it and of which
    * nothing around is to hear. The transactions around count for both: the work may use them.
    */
-  open(computation: Computation, place: 'inside' | 'beside'): OpenScope {
+  open(computation: Computation, place: 'inside' | 'beside' = 'inside'): OpenScope {
     const around = this.#storage.getStore();
     const scope = new Scope(computation, place === 'inside' ? around : undefined);
     const undone = () => scope.undone + (around?.undoneAround ?? 0);

@@ -58,9 +58,11 @@ export function lead(context: Leading): void {
       hidden.giveBack();
       accepted = undefined;
       if (fallback !== undefined && isFailure(res.statusCode, route.storeStatuses) && !load.settled) {
-        load.decline('error');
         const decision = standIn({ req, res, route, vary }, before, fallback, edits, context.fwd, clock.now());
-        if (decision !== undefined) return decision;
+        if (decision !== undefined) {
+          load.decline('error');
+          return decision;
+        }
       }
       const after = fieldsOf(res);
       const said = changedFields(before, after);

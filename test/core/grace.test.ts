@@ -74,6 +74,20 @@ describe.each(STORES)('the grace over %s', (_name, create) => {
     expect(await served(cache.read(graceful()))).toBe('new');
   });
 
+  it('a report that takes longer than its ttl is a hit for who waited: his own would be no younger', async () => {
+    const { clock, store } = await create();
+    const { cache, events } = coreOver(store, clock, { waitMs: 2 * TTL });
+    const load = await lead(cache.read(graceful()));
+    const waiting = served(cache.read(graceful()));
+    await tick();
+    await store.position();
+    await tick();
+    clock.advance(TTL);
+    await load.store(draft('slow'));
+    expect(await waiting).toBe('slow');
+    expect(events.at(-1)).toMatchObject({ kind: 'hit', coalesced: true });
+  });
+
   it('ends: afterwards an entry is as good as absent', async () => {
     const { cache, clock } = await setUp();
     clock.advance(TTL + GRACE - 1);

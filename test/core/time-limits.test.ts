@@ -102,13 +102,13 @@ describe('a stale value', () => {
   it('in an open transaction the caller waits, since the loader may use its connection; its error leaves the old value', async () => {
     const { load, scopes } = await setUpStale();
     const runner = {};
-    await scopes.open(computationOf(), 'inside').run(async () => {
+    await scopes.open(computationOf()).run(async () => {
       scopes.began(runner);
       expect(await load(never)).toBe('old');
       scopes.ended(runner, true);
     });
     const other = await setUpStale();
-    await other.scopes.open(computationOf(), 'inside').run(async () => {
+    await other.scopes.open(computationOf()).run(async () => {
       other.scopes.began(runner);
       expect(await other.load(() => 'new')).toBe('new');
       other.scopes.ended(runner, true);
@@ -210,7 +210,7 @@ describe('a report around a value', () => {
     const { load, scopes } = await setUpStale();
     const { loader, give } = held<string>();
     const runner = {};
-    await scopes.open(computationOf(), 'inside').run(async () => {
+    await scopes.open(computationOf()).run(async () => {
       expect(await load(loader)).toBe('old');
       scopes.began(runner);
       scopes.wrote(runner);
@@ -316,12 +316,13 @@ describe('the hard time limit', () => {
 
   it('the stale value is returned where there is one, and the loader rests', async () => {
     const { load, clock } = await setUpStale({ softTimeoutMs: 9000, hardTimeoutMs: 3000 });
-    const { loader } = held<string>();
+    const { loader, runs } = held<string>();
     const loading = load(loader);
     await tick();
     clock.advance(3000);
     expect(await loading).toBe('old');
-    expect(await load(never)).toBe('old');
+    expect(await load(loader)).toBe('old');
+    expect(runs()).toBe(1);
   });
 
   it('is that of a loader in the background, too: others may try again after it', async () => {
