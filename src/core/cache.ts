@@ -138,8 +138,10 @@ export class Cache implements Reader {
       entry,
       take: () => {
         const standing = standingOf(entry, request.freshness ?? NO_GRACE, this.#clock.now(), this.#chance);
-        const known = this.#invalidations.touches(entry.tags, request.key) || this.#store.refutes?.(request.key, entry);
-        if (standing === 'expired' || known === true || this.#closed) return undefined;
+        if (standing === 'expired' || this.#closed || this.#scopes.blocked) return undefined;
+        // Proved when the reader came; what this process has heard since then counts, too.
+        if (this.#invalidations.touches(entry.tags, request.key)) return undefined;
+        if (this.#store.refutes?.(request.key, entry) === true) return undefined;
         return this.#serve(request, entry, layer, false, started, around);
       },
     };

@@ -115,6 +115,20 @@ describe('a stale value', () => {
     });
   });
 
+  it('does not stand in for what the caller’s own transaction has written meanwhile', async () => {
+    const { load, scopes } = await setUpStale();
+    const runner = {};
+    await scopes.open(computationOf()).run(async () => {
+      scopes.began(runner);
+      const writes = async () => {
+        scopes.wrote(runner);
+        throw new Error('conflict');
+      };
+      await expect(load(writes)).rejects.toThrow('conflict');
+      scopes.ended(runner, false);
+    });
+  });
+
   it('bytes that the codec cannot read are no value: the caller waits for the loader', async () => {
     const { load, cache, clock } = setUp();
     const stored = await lead(cache.read(request({ freshness })));
