@@ -9,7 +9,7 @@ const load = (path) => import(new URL(path, esm).href);
 /** @type {typeof import('../src/core/cache.js')} */
 export const { Cache } = await load('core/cache.js');
 /** @type {typeof import('../src/core/get-or-load.js')} */
-export const { getOrLoad } = await load('core/get-or-load.js');
+export const { Values } = await load('core/get-or-load.js');
 /** @type {typeof import('../src/core/guarded-store.js')} */
 export const { GuardedStore } = await load('core/guarded-store.js');
 /** @type {typeof import('../src/core/invalidations.js')} */

@@ -1,5 +1,5 @@
 // A reader: asks the cache, computes where it has to, and holds every answer against what is promised.
-import { getOrLoad } from './library.mjs';
+import { Values } from './library.mjs';
 import { CODEC, decode, REPORTS } from './reports.mjs';
 import { lsnText } from './world/database.mjs';
 
@@ -97,10 +97,11 @@ export class Reading {
     const versions = {};
     if (inner !== undefined) {
       const innerReport = /** @type {Report} */ (REPORTS[inner]);
-      const { cache, scopes } = this.process;
+      const { cache, clock, scopes } = this.process;
+      const values = new Values(cache, scopes, clock, () => undefined);
       const loader = () => this.compute(innerReport, consistency, addTags);
       const request = this.request(innerReport, consistency);
-      Object.assign(versions, await getOrLoad(cache, request, loader, CODEC, () => undefined, scopes));
+      Object.assign(versions, await values.getOrLoad(request, loader, CODEC));
     }
     for (const row of rows) versions[row] = await this.readRow(row);
     addTags(later);

@@ -10,7 +10,7 @@ import { DataSources } from './data-sources.js';
 import { Cache } from './core/cache.js';
 import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
-import { getOrLoad, loadAlone } from './core/get-or-load.js';
+import { Values } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
 import { OwnClaims } from './core/own-claims.js';
 import { Scopes } from './core/scope.js';
@@ -22,7 +22,7 @@ import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
 import { Sessions } from './http/session.js';
 import { BOUNDS } from './options/defaults.js';
-import type { ReportCacheOptions, ValueRequest } from './options/options.js';
+import type { ReportCacheOptions } from './options/options.js';
 import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import { InTime } from './outbox/in-time.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
@@ -89,6 +89,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
+  const values = new Values(cache, scopes, clock, emit);
   const sessions = new Sessions({
     leaseMs: resolved.leaseMs,
     follow: (heard, task) => scopes.follow(heard, task),
@@ -125,7 +126,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const types = new Set(resolved.types.keys());
 
   const follow = <P extends TypePolicy>(policy: P): P => {
-    maxTtlMs = Math.max(maxTtlMs, policy.ttlMs);
+    maxTtlMs = Math.max(maxTtlMs, policy.ttlMs + policy.freshness.graceMs);
     if (policy.consistency === 'barrier') shared?.expectBarrier();
     return policy;
   };
@@ -190,7 +191,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     },
 
     async getOrLoad(request, loader) {
-      const policy = follow(parsePolicy(pick(request), policyOf(request.type), 'getOrLoad()'));
+      const policy = follow(parsePolicy(request, policyOf(request.type), 'getOrLoad()'));
       const share = request.share ?? 'user';
       const identity = identitySegment(request.identity, share);
       const { type, report, filters = {}, tables = [] } = request;
@@ -198,23 +199,22 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       if (identity === undefined) {
         emit({ kind: 'bypass', type, reason: 'no-identity' });
         scopes.computation?.addTags(tags);
-        return loadAlone(loader, scopes);
+        return values.loadAlone(loader);
       }
-      return getOrLoad(
-        cache,
+      return values.getOrLoad(
         {
           key: reportKey({ type, report, identity, filters }),
           type,
           owner: identity,
           tags: [tag('type', type), ...viewerTags(request.identity ?? undefined, share), ...tags],
           ttlMs: policy.ttlMs,
+          freshness: policy.freshness,
           consistency: policy.consistency,
           coalesce: policy.coalesce,
         },
         loader,
         request.codec ?? structuredCodec,
-        emit,
-        scopes,
+        policy,
       );
     },
 
@@ -248,6 +248,8 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     async close() {
       closed = true;
       cache.close();
+      // Their loaders still use the database, which the application may close next.
+      await values.drained();
       await claims?.close();
       await dataSources.close();
       invalidations.close();
@@ -262,12 +264,4 @@ function refuse(emit: EventSink): { readonly refusal: 'not-alone' } {
     'This is one of several processes and there is no Redis, so every report is computed: pass `redis`, or `alone: true` if it is the only one.';
   emit({ kind: 'advice', code: 'not-alone', message });
   return { refusal: 'not-alone' };
-}
-
-function pick({ ttl, consistency, coalesce }: ValueRequest) {
-  return {
-    ...(ttl === undefined ? {} : { ttl }),
-    ...(consistency === undefined ? {} : { consistency }),
-    ...(coalesce === undefined ? {} : { coalesce }),
-  };
 }

@@ -51,7 +51,8 @@ export interface ReportCache {
 
   /**
    * A cached value from a function. Values come back as copies. What the loader throws reaches its caller alone.
-   * @throws ERC_TYPE_UNKNOWN, ERC_FILTER_VALUE, ERC_TAG
+   * In its `grace` an old value is returned at once, and the loader runs in the background.
+   * @throws ERC_TYPE_UNKNOWN, ERC_FILTER_VALUE, ERC_TAG, ERC_OPTION; ERC_TIMEOUT after `hardTimeout`
    */
   getOrLoad<T>(request: ValueRequest, loader: Loader<T>): Promise<T>;
 
@@ -76,6 +77,6 @@ export interface ReportCache {
   /** Drops this process's memory; invalidates nothing, Redis keeps its entries. */
   evict(): void;
 
-  /** Stops: requests bypass from now on. Your Redis client stays open. */
+  /** Stops: requests bypass from now on; waits up to five seconds for loaders in the background. Your Redis client stays open. */
   close(): Promise<void>;
 }

@@ -33,7 +33,7 @@ export interface Entry {
   readonly createdAt: number;
   /** Wall clock, ms: fresh before this. */
   readonly staleAt: number;
-  /** Wall clock, ms: never served at or after this. */
+  /** Wall clock, ms: never served at or after this; between the two only under a grace. */
   readonly deleteAt: number;
   /** How long the computation took, ms. */
   readonly computeMs: number;
@@ -49,4 +49,6 @@ export interface Dependency {
   readonly tags: readonly string[];
   readonly epoch: string;
   readonly asOf: number;
+  /** Where it was past its ttl when it was mixed in, wall clock, ms: what is built from it is no fresher. */
+  readonly staleAt?: number;
 }

@@ -17,6 +17,7 @@ export const ERROR_ADVICE = {
   ERC_OUTBOX: 'Run the `outboxMigrations` on a PostgreSQL, MySQL or MariaDB DataSource and give the cache a Redis.',
   ERC_MARK: "Try the write again when Redis answers, or let it proceed with `onMarkError: 'proceed'`.",
   ERC_OVERLOADED: 'Try again in a moment; or raise `maxWaiting` or `maxComputing`.',
+  ERC_TIMEOUT: 'Give the loader a longer `hardTimeout`, or a `grace` so that the value before is returned.',
   ERC_REDIS: 'Pass an ioredis Redis or Cluster client (5.4+ or 6).',
 } as const;
 

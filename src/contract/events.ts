@@ -39,6 +39,8 @@ export type DeclineReason =
   | 'flux' // a write to one of its tags is under way
   | 'replica' // read from a database replica that lags behind
   | 'unavailable'
+  | 'expired' // past its ttl before it was done, or built from what is
+  | 'busy' // as many computations run in the background as may
   | 'error'; // the loader or handler failed
 
 /** Why a history in Redis had to begin anew under a new generation. */
@@ -59,6 +61,7 @@ export type CacheEvent =
       readonly coalesced: boolean;
       readonly durationMs: number;
     }
+  /** Served past its ttl, within its grace: a new one is being computed, or that has failed. */
   | {
       readonly kind: 'staleHit';
       readonly key: string;
@@ -74,6 +77,16 @@ export type CacheEvent =
       readonly reason: string;
       readonly durationMs: number;
     }
+  /** A loader took longer than its caller waits; it goes on. `stale`: the caller got the old value instead of an error. */
+  | {
+      readonly kind: 'overdue';
+      readonly key: string;
+      readonly type: string;
+      readonly limit: 'soft' | 'hard';
+      readonly stale: boolean;
+    }
+  /** A loader that no caller waited for any more has failed. `error` is the name of its class. */
+  | { readonly kind: 'refreshFailed'; readonly key: string; readonly type: string; readonly error: string }
   | { readonly kind: 'bypass'; readonly type: string; readonly reason: BypassReason; readonly detail?: string }
   | {
       readonly kind: 'declined';

@@ -3,6 +3,19 @@ import type { Entry, HeaderField, Position } from './entry.js';
 import type { BypassReason, DeclineReason } from './events.js';
 import type { Consistency, LayerName, PutOutcome } from './store.js';
 
+/** What may happen around the end of an entry's ttl. */
+export interface Freshness {
+  /**
+   * For so long after its ttl an entry may be served while a new one is computed, or in place of one that failed, ms
+   * (RFC 5861). What was invalidated never is.
+   */
+  readonly graceMs: number;
+  /** The fraction of the ttl that chance may take off, 0 to 0.5. */
+  readonly jitter: number;
+  /** Beta of probabilistic early expiration; 0: computed anew only once the ttl is over. */
+  readonly refreshAhead: number;
+}
+
 export interface ReadRequest {
   readonly key: string;
   /** Report type, for policy and events. */
@@ -13,14 +26,16 @@ export interface ReadRequest {
   readonly tags: readonly string[];
   /** How long the entry is fresh, ms. */
   readonly ttlMs: number;
+  /** Absent: exactly the ttl, no grace. */
+  readonly freshness?: Freshness;
   readonly consistency: Consistency;
   /** A position that this reader has been told of, so that he sees his own writes under a lease. */
   readonly atLeast?: Position;
-  /** Whether this reader takes an entry that the cache holds; e.g. the request's max-age. Absent: takes any fresh entry. */
+  /** Whether this reader takes an entry that the cache may serve; e.g. the request's max-age. Absent: takes any. */
   readonly accept?: (entry: Entry, now: number) => boolean;
   /** Compute in any case and replace what is stored; waits for nobody. */
   readonly refresh?: boolean;
-  /** Never compute: answer `none` instead of `lead`. */
+  /** Never compute: answer `none` instead of `lead`. Takes nothing stale, since nobody would compute it anew. */
   readonly onlyIfCached?: boolean;
   /** Whether readers of other processes share one computation with those of this one. Absent: `process`. */
   readonly coalesce?: Coalesce;
@@ -31,16 +46,30 @@ export type Coalesce = 'process' | 'shared';
 
 /** What happened, and what the reader does next. */
 export type Turn =
-  /** Serve this. `coalesced`: it was computed for another reader while this one waited. */
-  | { readonly next: 'serve'; readonly entry: Entry; readonly layer: LayerName; readonly coalesced: boolean }
+  | Serving
   /** Compute, then settle the load exactly once: `store` or `decline`. */
-  | { readonly next: 'lead'; readonly load: Load; readonly reason: string }
+  | { readonly next: 'lead'; readonly load: Load; readonly reason: string; readonly fallback?: Fallback }
   /** Compute and store nothing. */
   | { readonly next: 'alone'; readonly reason: BypassReason }
   /** Too many readers wait, or too many reports are being computed: neither wait nor compute. */
   | { readonly next: 'refuse'; readonly reason: 'overload' }
   /** `onlyIfCached` and nothing usable. */
   | { readonly next: 'none' };
+
+/** Serve this. `coalesced`: it was computed for another reader while this one waited. */
+export interface Serving {
+  readonly next: 'serve';
+  readonly entry: Entry;
+  readonly layer: LayerName;
+  readonly coalesced: boolean;
+}
+
+/** What was at hand before the computation began: may be served if that fails or takes too long. */
+export interface Fallback {
+  readonly entry: Entry;
+  /** Serves it, once. `undefined`: this process knows of an invalidation meanwhile, or its time is over. */
+  take(): Serving | undefined;
+}
 
 /** What a computation made, before the core adds times, tags and position. */
 export interface Draft {
@@ -50,6 +79,8 @@ export interface Draft {
   readonly etag: string;
   /** Shortens the ttl, ms: the handler's own max-age. */
   readonly ttlMs?: number;
+  /** Never served past its ttl, whatever the grace: the handler's own must-revalidate (RFC 9111 §5.2.2.2). */
+  readonly withoutGrace?: true;
   /** Stores under this key instead: the answer turned out to vary by more than the request's key says. */
   readonly key?: string;
 }
@@ -59,13 +90,25 @@ export interface Load {
   readonly key: string;
   /** Captured before the first read of the computation. */
   readonly position: Position;
+  /** How long its result will be fresh at most, ms: the request's ttl, less the jitter. */
+  readonly ttlMs: number;
   /** Runs the computation in a context where cached values that it reads, and tags that it adds, reach this load. */
   run<T>(computation: () => T): T;
   addTags(tags: Iterable<string>): void;
   /** Offers the result. Never rejects. */
   store(draft: Draft): Promise<PutOutcome>;
-  /** Gives up. Waiting readers compute for themselves, none shares this result. Later calls do nothing. */
+  /**
+   * Gives up. Waiting readers compute for themselves, none shares this result. After `error` the computation rests for a
+   * moment, as long as there is a fallback. Later calls do nothing.
+   */
   decline(reason: DeclineReason): void;
+  /**
+   * Its reader goes on without it: nothing of it reaches the computation around any more. Before `run`, it runs outside
+   * of the reader's context, too.
+   */
+  leave(): void;
+  /** It takes too long, which counts as a failure: nobody begins to wait for it any more. Its result may still be stored. */
+  giveUp(): void;
   readonly settled: boolean;
 }
 

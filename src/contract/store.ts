@@ -15,7 +15,7 @@ export type MissReason =
   | 'absent' // never stored, evicted, or gone by itself
   | 'invalidated' // a tag was invalidated after the entry's data was read
   | 'epoch' // the history that the entry refers to is gone
-  | 'expired' // past staleAt
+  | 'expired' // past deleteAt
   | 'flux'; // a write to one of its tags is between its mark and its end
 
 export type Lookup =
@@ -97,7 +97,8 @@ export interface Store {
   readonly name: LayerName;
 
   /**
-   * Finds a usable entry. On a miss the position is the capture for the computation that follows.
+   * Finds an entry that is valid and not past its `deleteAt`; whether one past its `staleAt` will do is the caller's
+   * decision. On a miss the position is the capture for the computation that follows.
    * @param atLeast a position that the reader has been told of: a lease that has not heard of it does not count.
    */
   lookup(key: string, consistency?: Consistency, atLeast?: Position): MaybePromise<Lookup>;
@@ -108,6 +109,12 @@ export interface Store {
    * older position, after which the entry's `asOf` covers them too.
    */
   put(key: string, entry: Entry, inherited?: readonly Dependency[]): MaybePromise<PutOutcome>;
+
+  /**
+   * Whether this process knows, without asking anybody, that an entry it was given has been invalidated since. Absent: it
+   * never knows.
+   */
+  refutes?(key: string, entry: Entry): boolean;
 
   /** Invalidates by tag: O(tags named), whatever the number of entries. Idempotent. Resolves once it is in force. */
   invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Invalidated>;

@@ -3,12 +3,14 @@ import type { Clock } from '../contract/clock.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import { ERROR_ADVICE, errorText } from '../contract/errors.js';
 import type { BypassReason, DeclineReason, EventSink } from '../contract/events.js';
-import type { Draft, Load, Reader, ReadRequest, Turn } from '../contract/reading.js';
+import type { Draft, Fallback, Load, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
 import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
-import { isTag, withWholeKinds } from '../entry/tags.js';
+import { isTag, keyTag, withWholeKinds } from '../entry/tags.js';
 import { Admission, UNLIMITED, type AdmissionLimits } from './admission.js';
+import { Backoff } from './backoff.js';
 import { contend, type Contest } from './contend.js';
 import { Flights, type Flight, type Landing } from './flights.js';
+import { NO_GRACE, shortened, standingOf } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
 import type { OwnClaims } from './own-claims.js';
 import type { Computation, Scopes } from './scope.js';
@@ -24,6 +26,8 @@ export interface CacheOptions {
   readonly claims?: OwnClaims | undefined;
   /** Serve and store nothing, for this reason. */
   readonly refusal?: BypassReason;
+  /** Uniform in [0, 1), for jitter and early refresh. @default Math.random */
+  readonly chance?: () => number;
 }
 
 /** After so many computations that could not be stored, a reader stops waiting for others. */
@@ -35,6 +39,24 @@ const UNFIT: ReadonlySet<PutOutcome> = new Set(['declined', 'flux']);
 /** Whether the report is fit to be shared is as unknown as before. */
 const SAYS_NOTHING: ReadonlySet<DeclineReason> = new Set(['incomplete', 'head']);
 
+/** The handler has given another answer than the entry in its grace, and one that is not stored. */
+const SUPERSEDES: ReadonlySet<DeclineReason> = new Set([
+  'status',
+  'no-store',
+  'no-cache',
+  'max-age',
+  'set-cookie',
+  'vary-star',
+  'partial',
+  'too-large',
+]);
+
+interface Leading {
+  /** In which others wait already; null: nobody is to wait for this computation. */
+  readonly flight?: Flight | null;
+  readonly fallback?: Fallback;
+}
+
 export class Cache implements Reader {
   readonly #store: Store;
   readonly #invalidations: Invalidations;
@@ -44,6 +66,8 @@ export class Cache implements Reader {
   readonly #emit: EventSink;
   readonly #flights = new Flights();
   readonly #admission: Admission;
+  readonly #backoff: Backoff;
+  readonly #chance: () => number;
   #advised = false;
   #closed = false;
 
@@ -62,6 +86,8 @@ export class Cache implements Reader {
     this.#admission = new Admission(options.limits ?? UNLIMITED);
     this.#clock = clock;
     this.#emit = emit;
+    this.#backoff = new Backoff(clock);
+    this.#chance = options.chance ?? Math.random;
   }
 
   /** Synchronous wherever the store is: a hit in memory costs no promise. */
@@ -104,26 +130,24 @@ export class Cache implements Reader {
   ): Turn | Promise<Turn> {
     if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (found.outcome === 'hit') {
-      const pending = this.#invalidations.touches(found.entry.tags, request.key);
-      const wanted = !pending && request.refresh !== true && (request.accept?.(found.entry, this.#clock.now()) ?? true);
-      if (wanted) return this.#serve(request, found.entry, found.layer, coalesced, started);
-      if (request.onlyIfCached) return { next: 'none' };
-      return this.#lead(request, found.position, pending ? 'invalidated' : 'request', started);
+      const turn = this.#decideHit(request, started, found, coalesced);
+      if (turn !== undefined) return turn;
     }
     if (request.onlyIfCached) return { next: 'none' };
+    const reason = found.outcome === 'hit' ? 'expired' : found.reason;
     // Whoever computes during a write can store nothing, so nobody waits for him.
-    if (found.reason === 'flux') return this.#bypass(request, 'flux');
-    if (waits >= MOST_WAITS) return this.#lead(request, found.position, found.reason, started, null);
-    if (request.refresh === true) return this.#lead(request, found.position, found.reason, started);
+    if (reason === 'flux') return this.#bypass(request, 'flux');
+    const { position } = found;
+    if (waits >= MOST_WAITS) return this.#lead(request, position, reason, started, { flight: null });
+    if (request.refresh === true) return this.#lead(request, position, reason, started);
     const flight = this.#flights.get(request.key);
     if (flight !== undefined) {
-      if (!this.#admission.mayWait) return this.#overloaded(request, found.position, started);
+      if (!this.#admission.mayWait) return this.#overloaded(request, position, started);
       return this.#wait(flight, request, arrival, started, waits);
     }
     const { claims } = this.#options;
-    if (claims === undefined || request.coalesce !== 'shared')
-      return this.#lead(request, found.position, found.reason, started);
-    return this.#agree(claims, request, arrival, started, found);
+    if (claims === undefined || request.coalesce !== 'shared') return this.#lead(request, position, reason, started);
+    return this.#agree(claims, request, arrival, started, position, reason);
   }
 
   /** Agrees with the other processes on who computes. Readers of this one wait meanwhile, and share what comes of it. */
@@ -132,7 +156,8 @@ export class Cache implements Reader {
     request: ReadRequest,
     arrival: number,
     started: number,
-    { position, reason }: Extract<Lookup, { outcome: 'miss' }>,
+    position: Position,
+    reason: string,
   ): Promise<Turn> {
     const { key } = request;
     const flight = this.#flights.depart(key);
@@ -155,10 +180,10 @@ export class Cache implements Reader {
     switch (contest.end) {
       case 'lead':
         flight.claim = contest.claim;
-        return this.#lead(request, contest.position, reason, started, flight);
+        return this.#lead(request, contest.position, reason, started, { flight });
       case 'private':
         flight.land({ kind: 'private' });
-        return this.#lead(request, contest.position, reason, started, null);
+        return this.#lead(request, contest.position, reason, started, { flight: null });
       case 'found':
         flight.land(this.#landingOf(contest, key));
         return this.#decide(request, arrival, started, MOST_WAITS, contest.found, true);
@@ -171,9 +196,12 @@ export class Cache implements Reader {
     }
   }
 
+  /** Nobody who waits for a new entry wants the one that is past its ttl. */
   async #lookupProved(key: string): Promise<Lookup> {
     try {
-      return await this.#store.lookup(key, 'strict');
+      const found = await this.#store.lookup(key, 'strict');
+      const old = found.outcome === 'hit' && this.#clock.now() >= found.entry.staleAt;
+      return old ? { outcome: 'miss', reason: 'expired', position: found.position } : found;
     } catch (error) {
       return { outcome: 'unavailable', reason: errorText(error) };
     }
@@ -183,6 +211,48 @@ export class Cache implements Reader {
   #landingOf({ found, asked }: Extract<Contest, { end: 'found' }>, key: string): Landing {
     if (found.outcome !== 'hit' || this.#invalidations.touches(found.entry.tags, key)) return { kind: 'abandoned' };
     return { kind: 'stored', entry: found.entry, offered: asked };
+  }
+
+  /** The entry is valid. `undefined`: past its ttl, and not to be served, which is as good as absent. */
+  #decideHit(
+    request: ReadRequest,
+    started: number,
+    found: Lookup & { outcome: 'hit' },
+    coalesced: boolean,
+  ): Turn | undefined {
+    const { entry, layer, position } = found;
+    const now = this.#clock.now();
+    const standing = standingOf(entry, request.freshness ?? NO_GRACE, now, this.#chance);
+    const pending = this.#invalidations.touches(entry.tags, request.key);
+    const wanted = !pending && request.refresh !== true && (request.accept?.(entry, now) ?? true);
+    if (standing === 'expired') return undefined;
+    if (standing === 'stale' && (!wanted || request.onlyIfCached)) return undefined;
+    if (!wanted) {
+      if (request.onlyIfCached) return { next: 'none' };
+      return this.#lead(request, position, pending ? 'invalidated' : 'request', started);
+    }
+    // One reader computes, the others need not wait for him (RFC 5861 §3); after a failure nobody does for a moment.
+    const due = standing !== 'fresh' && !request.onlyIfCached;
+    if (due && this.#flights.get(request.key) === undefined && !this.#backoff.rests(request.key)) {
+      const fallback = this.#fallback(request, entry, layer, started);
+      return this.#lead(request, position, standing === 'stale' ? 'expired' : 'early', started, { fallback });
+    }
+    return this.#serve(request, entry, layer, coalesced, started, this.#scopes.computation);
+  }
+
+  #fallback(request: ReadRequest, entry: Entry, layer: LayerName, started: number): Fallback {
+    const around = this.#scopes.computation;
+    return {
+      entry,
+      take: () => {
+        const standing = standingOf(entry, request.freshness ?? NO_GRACE, this.#clock.now(), this.#chance);
+        if (standing === 'expired' || this.#closed || this.#scopes.blocked) return undefined;
+        // Proved when the reader came; what this process has heard since then counts, too.
+        if (this.#invalidations.touches(entry.tags, request.key)) return undefined;
+        if (this.#store.refutes?.(request.key, entry) === true) return undefined;
+        return this.#serve(request, entry, layer, false, started, around);
+      },
+    };
   }
 
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
@@ -198,7 +268,7 @@ export class Cache implements Reader {
       (landing.kind === 'stored' && arrival < landing.offered) ||
       (landing.kind === 'unproved' && arrival < flight.departure);
     if (usable && (request.accept?.(landing.entry, this.#clock.now()) ?? true)) {
-      return this.#serve(request, landing.entry, this.#store.name, true, started);
+      return this.#serve(request, landing.entry, this.#store.name, true, started, this.#scopes.computation);
     }
     // An answer that may not be shared would make the others queue for one another: everyone computes at once.
     return this.#attempt(request, arrival, started, landing.kind === 'private' ? MOST_WAITS : waits + 1);
@@ -217,19 +287,25 @@ export class Cache implements Reader {
     return landing;
   }
 
-  #serve(request: ReadRequest, entry: Entry, layer: LayerName, coalesced: boolean, started: number): Turn {
+  #serve(
+    request: ReadRequest,
+    entry: Entry,
+    layer: LayerName,
+    coalesced: boolean,
+    started: number,
+    around: Computation | undefined,
+  ): Serving {
     // A report built from this one depends on all that this one depends on, as of when this one was read.
-    const { tags, epoch, asOf } = entry;
-    this.#scopes.computation?.inherit({ tags, epoch, asOf });
-    this.#emit({
-      kind: 'hit',
-      key: request.key,
-      type: request.type,
-      layer,
-      ageMs: this.#clock.now() - entry.createdAt,
-      coalesced,
-      durationMs: this.#clock.monotonic() - started,
-    });
+    const { tags, epoch, asOf, staleAt } = entry;
+    const now = this.#clock.now();
+    const stale = now >= staleAt;
+    around?.inherit({ tags, epoch, asOf, ...(stale && { staleAt }) });
+    const { key, type } = request;
+    const ageMs = now - entry.createdAt;
+    const durationMs = this.#clock.monotonic() - started;
+    // Computed while this reader waited, it is no older than his own would be.
+    if (stale && !coalesced) this.#emit({ kind: 'staleHit', key, type, layer, ageMs, durationMs });
+    else this.#emit({ kind: 'hit', key, type, layer, ageMs, coalesced, durationMs });
     return { next: 'serve', entry, layer, coalesced };
   }
 
@@ -251,11 +327,11 @@ export class Cache implements Reader {
     return { next: 'refuse', reason: 'overload' };
   }
 
-  /** @param flight in which others wait already; null: nobody is to wait for this computation. */
-  #lead(request: ReadRequest, position: Position, reason: string, started: number, flight?: Flight | null): Turn {
+  #lead(request: ReadRequest, position: Position, reason: string, started: number, way: Leading = {}): Turn {
+    const { flight, fallback } = way;
     if (!this.#admission.mayCompute && this.#scopes.computation === undefined) {
       flight?.land({ kind: 'abandoned' });
-      return this.#refuse(request);
+      return fallback?.take() ?? this.#refuse(request);
     }
     this.#emit({
       kind: 'miss',
@@ -266,7 +342,8 @@ export class Cache implements Reader {
     });
     const led = flight === undefined ? this.#departAlone(request.key) : flight;
     led?.begin();
-    return { next: 'lead', load: this.#load(request, position, led), reason };
+    const load = this.#load(request, position, led, fallback !== undefined);
+    return { next: 'lead', load, reason, ...(fallback !== undefined && { fallback }) };
   }
 
   /** Whoever comes second (a forced refresh) computes beside the flight, unseen. */
@@ -274,8 +351,11 @@ export class Cache implements Reader {
     return this.#flights.get(key) === undefined ? this.#flights.depart(key) : null;
   }
 
-  #load(request: ReadRequest, position: Position, flight: Flight | null): Load {
-    const outer = this.#scopes.computation;
+  /** @param dispensable there is something to serve meanwhile: after a failure the computation rests. */
+  #load(request: ReadRequest, position: Position, flight: Flight | null, dispensable: boolean): Load {
+    const { graceMs, jitter } = request.freshness ?? NO_GRACE;
+    const chance = jitter > 0 ? this.#chance() : 0;
+    let outer = this.#scopes.computation;
     const computed = outer === undefined ? this.#admission.computes() : () => undefined;
     const tags = new Set<string>(request.tags);
     outer?.addTags(tags);
@@ -311,7 +391,8 @@ export class Cache implements Reader {
       },
     };
 
-    const scope = this.#scopes.open(computation);
+    let scope = this.#scopes.open(computation);
+    let ran = false;
 
     const decline = (reason: DeclineReason) => {
       this.#emit({
@@ -342,7 +423,8 @@ export class Cache implements Reader {
         return 'declined';
       }
       const key = draft.key ?? request.key;
-      const ttlMs = Math.min(request.ttlMs, draft.ttlMs ?? Infinity);
+      const ttlMs = shortened(Math.min(request.ttlMs, draft.ttlMs ?? Infinity), jitter, chance);
+      const staleAt = inherited.reduce((least, part) => Math.min(least, part.staleAt ?? Infinity), createdAt + ttlMs);
       const entry: Entry = {
         body: draft.body,
         status: draft.status,
@@ -351,8 +433,9 @@ export class Cache implements Reader {
         type: request.type,
         owner: request.owner,
         createdAt,
-        staleAt: createdAt + ttlMs,
-        deleteAt: createdAt + ttlMs,
+        staleAt,
+        // A ttl of nothing switches the cache off, whatever the grace.
+        deleteAt: staleAt + (draft.withoutGrace || ttlMs <= 0 ? 0 : graceMs),
         computeMs: this.#clock.monotonic() - began,
         tags: all,
         epoch: position.epoch,
@@ -363,9 +446,11 @@ export class Cache implements Reader {
       if (outcome === 'stored') {
         const running = this.#flights.get(request.key);
         if (running !== undefined && running.departure < place) running.superseded = true;
+        this.#backoff.succeeded(request.key);
         this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
       } else {
-        decline(outcome === 'declined' ? 'too-large' : outcome);
+        const over = entry.deleteAt <= this.#clock.now();
+        decline(outcome !== 'declined' ? outcome : over ? 'expired' : 'too-large');
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
@@ -378,7 +463,11 @@ export class Cache implements Reader {
     return {
       key: request.key,
       position,
-      run: (task) => scope.run(task),
+      ttlMs: shortened(request.ttlMs, jitter, chance),
+      run: (task) => {
+        ran = true;
+        return scope.run(task);
+      },
       addTags: (more) => computation.addTags(more),
       store: (draft) => {
         if (settled) return Promise.resolve('declined');
@@ -391,12 +480,28 @@ export class Cache implements Reader {
         settled = true;
         computed();
         decline(reason);
+        if (dispensable) this.#afterDecline(request.key, reason);
         flight?.land({ kind: SAYS_NOTHING.has(reason) ? 'abandoned' : 'private' });
+      },
+      leave: () => {
+        outer = undefined;
+        if (!ran) scope = this.#scopes.open(computation, 'beside');
+      },
+      giveUp: () => {
+        flight?.giveUp();
+        if (dispensable) this.#backoff.failed(request.key);
       },
       get settled() {
         return settled;
       },
     };
+  }
+
+  /** What becomes of the entry that was at hand. */
+  #afterDecline(key: string, reason: DeclineReason): void {
+    if (reason === 'error') this.#backoff.failed(key);
+    // The report is another now, or there is none any more, and this is all that will be heard of it.
+    else if (SUPERSEDES.has(reason)) void this.#invalidations.invalidate([keyTag(key)], 'superseded');
   }
 
   /** What is no tag cannot be invalidated, so whatever carries it must not be stored. */

@@ -8,6 +8,8 @@ type Level = 'debug' | 'info' | 'warn';
 const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   hit: 'debug',
   staleHit: 'debug',
+  overdue: 'info',
+  refreshFailed: 'warn',
   miss: 'debug',
   bypass: 'debug',
   declined: 'debug',

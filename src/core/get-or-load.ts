@@ -1,9 +1,12 @@
-// A cached value from a function: look up, or run the loader once and keep what it returns.
+// Cached values from functions: look up, or run the loader once and keep what it returns; how long its caller waits for it.
+import type { Clock } from '../contract/clock.js';
 import { errorText, ReportCacheError } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
-import type { Reader, ReadRequest, Load } from '../contract/reading.js';
+import type { Fallback, Load, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
 import type { ValueCodec } from '../entry/value-codec.js';
+import { Background } from './background.js';
 import type { Scopes } from './scope.js';
+import { LATE, TimeLimit } from './time-limit.js';
 
 /** What a loader may say about its run. */
 export interface LoaderRun {
@@ -13,66 +16,235 @@ export interface LoaderRun {
 
 export type Loader<T> = (run: LoaderRun) => T | Promise<T>;
 
-/**
- * Returns the cached value or the loader's. A loader's error reaches exactly its own caller: it is neither stored nor
- * shared. A value that cannot be stored is returned all the same.
- * @throws ERC_OVERLOADED where the limits of this process are reached
- */
-export async function getOrLoad<T>(
-  reader: Reader,
-  request: ReadRequest,
-  loader: Loader<T>,
-  codec: ValueCodec,
-  emit: EventSink,
-  scopes: Pick<Scopes, 'computation'>,
-): Promise<T> {
-  const turn = await reader.read(request);
-  switch (turn.next) {
-    case 'serve':
-      try {
-        return codec.decode(turn.entry.body) as T;
-      } catch (error) {
-        // Written by a Node or a codec that this process does not understand.
-        emit({ kind: 'layerFailed', layer: turn.layer, operation: 'decode', error: errorText(error) });
-        const load = await leadAnyway(reader, request);
-        return load === undefined ? loadAlone(loader, scopes) : loadAndStore(load, loader, codec, emit);
+/** How long the caller waits for the loader, ms. */
+export interface Patience {
+  /** Where a stale value is at hand; then it is returned, and the loader goes on. */
+  readonly softTimeoutMs: number;
+  /** In any case, waiting for another caller's loader included. */
+  readonly hardTimeoutMs: number;
+}
+
+export const PATIENT: Patience = { softTimeoutMs: 0, hardTimeoutMs: Infinity };
+
+interface Question<T> {
+  readonly request: ReadRequest;
+  readonly loader: Loader<T>;
+  readonly codec: ValueCodec;
+  readonly patience: Patience;
+}
+
+interface Kept<T> {
+  readonly value: T;
+}
+
+export class Values {
+  readonly #reader: Reader;
+  readonly #scopes: Pick<Scopes, 'computation' | 'inTransaction'>;
+  readonly #clock: Clock;
+  readonly #emit: EventSink;
+  readonly #background: Background;
+
+  constructor(reader: Reader, scopes: Pick<Scopes, 'computation' | 'inTransaction'>, clock: Clock, emit: EventSink) {
+    this.#reader = reader;
+    this.#scopes = scopes;
+    this.#clock = clock;
+    this.#emit = emit;
+    this.#background = new Background(clock);
+  }
+
+  /**
+   * Returns the cached value or the loader's. A loader's error reaches exactly its own caller: it is neither stored nor
+   * shared. A value that cannot be stored is returned all the same. Where an entry is in its grace, or due ahead of its
+   * end, its value is returned at once and the loader runs in the background.
+   * @throws ERC_TIMEOUT; ERC_OVERLOADED where the limits of this process are reached
+   */
+  async getOrLoad<T>(
+    request: ReadRequest,
+    loader: Loader<T>,
+    codec: ValueCodec,
+    patience: Patience = PATIENT,
+  ): Promise<T> {
+    const question = { request, loader, codec, patience };
+    const limit = new TimeLimit(patience.hardTimeoutMs, this.#clock);
+    try {
+      const asked = this.#reader.read(request);
+      const turn = await limit.race(asked);
+      if (turn === LATE) {
+        leaveTurn(asked);
+        this.#overdue(question, 'hard', false);
+        throw tooLate(question);
       }
-    case 'lead':
-      return loadAndStore(turn.load, loader, codec, emit);
-    case 'refuse':
-      throw new ReportCacheError('ERC_OVERLOADED', 'Too many readers wait, or too many reports are being computed.');
-    case 'alone':
-    case 'none':
-      return loadAlone(loader, scopes);
+      return await this.#answer(question, turn, limit);
+    } finally {
+      limit.cancel();
+    }
   }
-}
 
-/** Without the cache. A report around it depends on what is found here all the same. */
-export async function loadAlone<T>(loader: Loader<T>, scopes: Pick<Scopes, 'computation'>): Promise<T> {
-  return loader({ addTags: (tags) => scopes.computation?.addTags(tags) });
-}
-
-async function leadAnyway(reader: Reader, request: ReadRequest): Promise<Load | undefined> {
-  const turn = await reader.read({ ...request, refresh: true });
-  return turn.next === 'lead' ? turn.load : undefined;
-}
-
-async function loadAndStore<T>(load: Load, loader: Loader<T>, codec: ValueCodec, emit: EventSink): Promise<T> {
-  let value: T;
-  try {
-    value = await load.run(() => loader({ addTags: (tags) => load.addTags(tags) }));
-  } catch (error) {
-    load.decline('error');
-    throw error;
+  /** Without the cache. A report around it depends on what is found here all the same. */
+  async loadAlone<T>(loader: Loader<T>): Promise<T> {
+    return loader({ addTags: (tags) => this.#scopes.computation?.addTags(tags) });
   }
-  let body: Buffer;
-  try {
-    body = codec.encode(value);
-  } catch (error) {
-    load.decline('error');
-    emit({ kind: 'advice', code: 'ERC_VALUE', message: errorText(error) });
+
+  /** Resolves when the loaders in the background have ended, or a bound has passed. */
+  drained(): Promise<void> {
+    return this.#background.drained();
+  }
+
+  async #answer<T>(question: Question<T>, turn: Turn, limit: TimeLimit): Promise<T> {
+    switch (turn.next) {
+      case 'serve': {
+        const kept = this.#decode(question, turn);
+        return kept === undefined ? this.#load(question, limit, await this.#leadAnyway(question)) : kept.value;
+      }
+      case 'lead':
+        return this.#load(question, limit, turn.load, turn.fallback);
+      case 'refuse':
+        throw new ReportCacheError('ERC_OVERLOADED', 'Too many readers wait, or too many reports are being computed.');
+      case 'alone':
+      case 'none':
+        return this.#load(question, limit, undefined);
+    }
+  }
+
+  /** @param load absent: nothing is stored. */
+  async #load<T>(question: Question<T>, limit: TimeLimit, load: Load | undefined, fallback?: Fallback): Promise<T> {
+    const softMs = this.#softLimit(question.patience, fallback);
+    if (load !== undefined && softMs === 0) {
+      const kept = this.#take(question, fallback);
+      if (kept !== undefined) {
+        this.#loadInBackground(question, load);
+        return kept.value;
+      }
+    }
+    const soft = new TimeLimit(softMs === 0 ? Infinity : softMs, this.#clock);
+    const loading = load === undefined ? this.loadAlone(question.loader) : this.#loadAndStore(question, load);
+    try {
+      const first = await limit.race(soft.race(loading));
+      if (first !== LATE) return first;
+      if (!limit.passed) {
+        const kept = this.#goOn(question, 'soft', loading, load, fallback);
+        if (kept !== undefined) return kept.value;
+        const second = await limit.race(loading);
+        if (second !== LATE) return second;
+      }
+    } catch (error) {
+      const kept = this.#take(question, fallback);
+      if (kept === undefined) throw error;
+      return kept.value;
+    } finally {
+      soft.cancel();
+    }
+    const kept = this.#goOn(question, 'hard', loading, load, fallback);
+    if (kept === undefined) throw tooLate(question);
+    return kept.value;
+  }
+
+  /** How long to wait for a new value where an older one is at hand. */
+  #softLimit({ softTimeoutMs }: Patience, fallback: Fallback | undefined): number {
+    // In a transaction the loader may use its connection, which ends with the caller: he waits.
+    if (fallback === undefined || this.#scopes.inTransaction) return Infinity;
+    return this.#clock.now() < fallback.entry.staleAt ? 0 : softTimeoutMs;
+  }
+
+  /** The limit has passed: the loader goes on without its caller. @returns what he gets instead. */
+  #goOn<T>(
+    question: Question<T>,
+    limit: 'soft' | 'hard',
+    loading: Promise<T>,
+    load: Load | undefined,
+    fallback: Fallback | undefined,
+  ): Kept<T> | undefined {
+    const kept = this.#take(question, fallback);
+    if (kept === undefined && limit === 'soft') return undefined;
+    this.#overdue(question, limit, kept !== undefined);
+    load?.leave();
+    if (limit === 'hard') load?.giveUp();
+    this.#background.add(loading, (error) => this.#failed(question, error));
+    return kept;
+  }
+
+  #loadInBackground<T>(question: Question<T>, load: Load): void {
+    if (this.#background.full) {
+      load.decline('busy');
+      return;
+    }
+    load.leave();
+    const loading = this.#loadAndStore(question, load);
+    const limit = new TimeLimit(question.patience.hardTimeoutMs, this.#clock);
+    const watched = async () => {
+      try {
+        if ((await limit.race(loading)) !== LATE) return;
+        this.#overdue(question, 'hard', true);
+        load.giveUp();
+        await loading;
+      } finally {
+        limit.cancel();
+      }
+    };
+    this.#background.add(watched(), (error) => this.#failed(question, error));
+  }
+
+  async #loadAndStore<T>({ loader, codec }: Question<T>, load: Load): Promise<T> {
+    let value: T;
+    try {
+      value = await load.run(() => loader({ addTags: (tags) => load.addTags(tags) }));
+    } catch (error) {
+      load.decline('error');
+      throw error;
+    }
+    let body: Buffer;
+    try {
+      body = codec.encode(value);
+    } catch (error) {
+      load.decline('error');
+      this.#emit({ kind: 'advice', code: 'ERC_VALUE', message: errorText(error) });
+      return value;
+    }
+    await load.store({ body, status: 0, headers: [], etag: '' });
     return value;
   }
-  await load.store({ body, status: 0, headers: [], etag: '' });
-  return value;
+
+  async #leadAnyway({ request }: Question<unknown>): Promise<Load | undefined> {
+    const turn = await this.#reader.read({ ...request, refresh: true });
+    return turn.next === 'lead' ? turn.load : undefined;
+  }
+
+  #take<T>(question: Question<T>, fallback: Fallback | undefined): Kept<T> | undefined {
+    const served = fallback?.take();
+    return served === undefined ? undefined : this.#decode(question, served);
+  }
+
+  /** `undefined`: written by a Node or a codec that this process does not understand. */
+  #decode<T>({ codec }: Question<T>, { entry, layer }: Serving): Kept<T> | undefined {
+    try {
+      return { value: codec.decode(entry.body) as T };
+    } catch (error) {
+      this.#emit({ kind: 'layerFailed', layer, operation: 'decode', error: errorText(error) });
+      return undefined;
+    }
+  }
+
+  #overdue({ request: { key, type } }: Question<unknown>, limit: 'soft' | 'hard', stale: boolean): void {
+    this.#emit({ kind: 'overdue', key, type, limit, stale });
+  }
+
+  #failed({ request: { key, type } }: Question<unknown>, error: unknown): void {
+    // Its name only: the message is the application's, and may name whom the report is about.
+    this.#emit({ kind: 'refreshFailed', key, type, error: error instanceof Error ? error.name : typeof error });
+  }
+}
+
+/** Whoever comes to lead after his caller has gone makes room for the next. */
+function leaveTurn(asked: Turn | Promise<Turn>): void {
+  void Promise.resolve(asked).then(
+    (turn) => {
+      if (turn.next === 'lead') turn.load.decline('incomplete');
+    },
+    () => undefined,
+  );
+}
+
+function tooLate({ request, patience }: Question<unknown>): ReportCacheError {
+  const message = `The loader of "${request.type}" took longer than ${patience.hardTimeoutMs} ms.`;
+  return new ReportCacheError('ERC_TIMEOUT', message);
 }

@@ -49,6 +49,11 @@ class Scope {
     return this.parent?.writing ?? false;
   }
 
+  /** Whether a transaction of this context or one around it is open. */
+  get open(): boolean {
+    return this.transactions.size > 0 || (this.parent?.open ?? false);
+  }
+
   /** {@link undone} of this context and all around it. */
   get undoneAround(): number {
     return this.undone + (this.parent?.undoneAround ?? 0);
@@ -75,14 +80,24 @@ export class Scopes implements TransactionTracker {
     return this.#storage.getStore()?.blocked ?? false;
   }
 
-  /** Opens the context of `computation` inside the current one. */
-  open(computation: Computation): OpenScope {
-    const scope = new Scope(computation, this.#storage.getStore());
-    const undoneBefore = scope.undoneAround;
+  /** Whether a transaction of this context or one around it is open, written or not. */
+  get inTransaction(): boolean {
+    return this.#storage.getStore()?.open ?? false;
+  }
+
+  /**
+   * Opens the context of `computation` inside the current one; or `beside` it, for work that outlives it and of which
+   * nothing around is to hear. The transactions around count for both: the work may use them.
+   */
+  open(computation: Computation, place: 'inside' | 'beside' = 'inside'): OpenScope {
+    const around = this.#storage.getStore();
+    const scope = new Scope(computation, place === 'inside' ? around : undefined);
+    const undone = () => scope.undone + (around?.undoneAround ?? 0);
+    const undoneBefore = undone();
     return {
       run: (task) => this.#storage.run(scope, task),
       get tainted() {
-        return scope.writing || scope.undoneAround > undoneBefore;
+        return scope.writing || (around?.writing ?? false) || undone() > undoneBefore;
       },
     };
   }

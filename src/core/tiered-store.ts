@@ -26,6 +26,7 @@ export interface Replica extends Store {
     adopt(position: Position): void;
   };
   lookup(key: string): Lookup;
+  refutes(key: string, entry: Entry): boolean;
   admit(key: string, entry: Entry): boolean;
 }
 
@@ -96,6 +97,10 @@ export class TieredStore implements Store, BackplaneListener {
     const outcome = await this.#shared.put(key, entry, inherited);
     if (outcome === 'stored') this.#memory.admit(key, entry);
     return outcome;
+  }
+
+  refutes(key: string, entry: Entry): boolean {
+    return this.#memory.refutes(key, entry);
   }
 
   async invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {

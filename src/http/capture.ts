@@ -23,8 +23,10 @@ export interface HeadDecision {
   readonly status: number;
   /** Whether the bytes are wanted; if not, `complete` is not called. */
   readonly collect: boolean;
-  /** Sends no body: the client has a current copy. */
+  /** Sends nothing of what the handler writes: the client has a current copy, or gets `instead`. */
   readonly swallow: boolean;
+  /** The body to send in place of the handler's. */
+  readonly instead?: Buffer | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
   let declared: number | undefined;
   let collecting = true;
   let swallowing = false;
+  let instead: Buffer | undefined;
   let ended = false;
 
   const abandon = (reason: 'too-large' | 'incomplete' | 'error') => {
@@ -60,6 +63,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
       declared = length === undefined ? undefined : Number(length);
       const decision = listener.head(edits, whole);
       swallowing = decision.swallow;
+      instead = decision.instead;
       if (!decision.collect) {
         collecting = false;
         chunks = [];
@@ -111,7 +115,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
     const alive = !res.destroyed;
     const callback = args.find((arg) => typeof arg === 'function');
     if (swallowing && callback !== undefined) res.once('finish', callback as () => void);
-    const result = originalEnd(...(swallowing ? [] : args)) as typeof res;
+    const result = originalEnd(...(swallowing ? [instead].filter((bytes) => bytes !== undefined) : args)) as typeof res;
     collect(size, () => body ?? copyOf(last, encoding));
     // RFC 9111 §3.3, RFC 9112 §8: an answer that is shorter or longer than it says is incomplete.
     if (!alive || (declared !== undefined && declared !== bytes)) abandon('incomplete');

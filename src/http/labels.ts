@@ -1,10 +1,10 @@
 // What happened, told in headers: X-Cache, and Cache-Status with the reason (RFC 9211).
 import type { ServerResponse } from 'node:http';
-import type { Turn } from '../contract/reading.js';
+import type { Serving } from '../contract/reading.js';
 
 /**
- * HIT: the handler did not run, also where the answer was computed for another reader meanwhile. STALE: likewise, past
- * its ttl. MISS: the handler ran and its answer could have been stored, a forced refresh included. BYPASS: the cache
+ * HIT: the handler did not run, also where the answer was computed for another reader meanwhile. STALE: a report past its
+ * ttl, because a new one is being computed or that has failed. MISS: the handler ran and its answer could have been stored, a forced refresh included. BYPASS: the cache
  * was not asked, or could not be.
  */
 export type CacheLabel = 'HIT' | 'STALE' | 'MISS' | 'BYPASS';
@@ -28,10 +28,16 @@ export function answeredHere(label: CacheLabel, detail: string): Outcome {
 }
 
 /** `; hit; ttl=240; detail=memory`, or collapsed where the answer was computed for another reader meanwhile (RFC 9211 §2.6). */
-export function hit({ entry, layer, coalesced }: Turn & { next: 'serve' }, now: number): Outcome {
+export function hit({ entry, layer, coalesced }: Serving, now: number): Outcome {
   const label = now >= entry.staleAt ? 'STALE' : 'HIT';
   if (coalesced) return { label, status: `; fwd=miss; collapsed; detail=${layer}` };
   return { label, status: `; hit; ttl=${Math.floor((entry.staleAt - now) / 1000)}; detail=${layer}` };
+}
+
+/** The handler was asked and failed (`fwd-status`, §2.3), so this is no `hit` although an entry goes out. */
+export function stoodIn({ entry, layer }: Serving, fwd: Forward, failed: number, now: number): Outcome {
+  const status = `; fwd=${fwd}; fwd-status=${failed}; detail=${layer}`;
+  return { label: now >= entry.staleAt ? 'STALE' : 'HIT', status };
 }
 
 /**

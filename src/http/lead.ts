@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import type { Clock } from '../contract/clock.js';
 import type { HeaderField } from '../contract/entry.js';
 import type { DeclineReason } from '../contract/events.js';
-import type { Load } from '../contract/reading.js';
+import type { Fallback, Load } from '../contract/reading.js';
 import {
   browserCacheControl,
   givesLifetime,
@@ -20,6 +20,7 @@ import { labelHeaders, type Forward } from './labels.js';
 import { BODY_FIELDS } from './not-modified.js';
 import { isSendFileDefault, judgeAnswer, type Verdict } from './response-policy.js';
 import type { ResolvedRoute } from './route.js';
+import { isFailure, standIn } from './stand-in.js';
 import { lineOfHeader, listFieldNames, mergeNames, type VaryMemory } from './vary.js';
 
 export interface Leading {
@@ -29,6 +30,8 @@ export interface Leading {
   readonly vary: VaryMemory;
   readonly clock: Clock;
   readonly load: Load;
+  /** What to send if the handler fails. */
+  readonly fallback: Fallback | undefined;
   /** The key before header values were added to it. */
   readonly baseKey: string;
   readonly fwd: Forward;
@@ -40,7 +43,7 @@ const HIDDEN = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as co
 
 /** Prepares the response for the handler. From here on the load is settled whatever happens to the response. */
 export function lead(context: Leading): void {
-  const { req, res, route, vary, clock, load } = context;
+  const { req, res, route, vary, clock, load, fallback } = context;
   const before = fieldsOf(res);
   const startedAt = clock.now();
   const hidden = hideFrom(req.headers);
@@ -54,6 +57,13 @@ export function lead(context: Leading): void {
     head(edits: Edits, whole: WholeBody | undefined): HeadDecision {
       hidden.giveBack();
       accepted = undefined;
+      if (fallback !== undefined && isFailure(res.statusCode, route.storeStatuses) && !load.settled) {
+        const decision = standIn({ req, res, route, vary }, before, fallback, edits, context.fwd, clock.now());
+        if (decision !== undefined) {
+          load.decline('error');
+          return decision;
+        }
+      }
       const after = fieldsOf(res);
       const said = changedFields(before, after);
       const status = res.statusCode;
@@ -62,15 +72,16 @@ export function lead(context: Leading): void {
       const bytes = whole?.bytes ?? (length === undefined ? undefined : Number(length));
       const demanded = demandedVary(before, after);
       const verdict = judge(context, said, demanded, status, bytes, now);
-      const stated = sayToBrowser(edits, route, said, after, status, verdict, now - startedAt);
+      const stated = sayToBrowser(edits, context, said, after, status, verdict, now - startedAt);
       const etag = chooseEtag(edits, after, verdict.store ? whole?.body : undefined);
       if (verdict.store) {
-        const { ttlMs, key } = verdict;
+        const { ttlMs, key, withoutGrace } = verdict;
         accepted = {
           status,
           etag,
           ...(ttlMs === undefined ? {} : { ttlMs }),
           ...(key === undefined ? {} : { key }),
+          ...(withoutGrace && { withoutGrace: true as const }),
           headers: storedFields(
             said,
             verdict.without,
@@ -127,6 +138,7 @@ interface Accepted {
   readonly etag: string | undefined;
   readonly ttlMs?: number;
   readonly key?: string;
+  readonly withoutGrace?: true;
 }
 
 type Judgement =
@@ -169,7 +181,7 @@ function demandedVary(before: Fields, after: Fields): string[] {
 /** Sets Cache-Control; returns the handler's own words, if any, for the entry. */
 function sayToBrowser(
   edits: Edits,
-  route: ResolvedRoute,
+  { route, load }: Leading,
   said: Fields,
   after: Fields,
   status: number,
@@ -191,7 +203,7 @@ function sayToBrowser(
     edits.set('Cache-Control', unstoredCacheControl(status, route.browser));
     return undefined;
   }
-  const ttlMs = Math.min(route.ttlMs, verdict.ttlMs ?? Infinity);
+  const ttlMs = Math.min(load.ttlMs, verdict.ttlMs ?? Infinity);
   edits.set('Cache-Control', browserCacheControl(route.browser, 0, ttlMs - elapsedMs));
   if (givesLifetime(route.browser) && route.share !== 'everyone') {
     edits.set('Vary', mergeNames(listFieldNames(lineOf(after, 'vary') ?? ''), IDENTITY_FIELDS).join(', '));

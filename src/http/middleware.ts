@@ -79,7 +79,7 @@ export function createMiddleware({
   function serve(req: Request, res: Response, next: NextFunction, turn: Turn & { next: 'serve' }): void {
     const now = clock.now();
     try {
-      replay(req, res, route, vary, turn.entry, hit(turn, now), now);
+      replay({ req, res, route, vary }, turn.entry, hit(turn, now), now);
     } catch (error) {
       // Once sent there is nothing to fall back to, and the error is that of a hook in front.
       if (res.headersSent) throw error;
@@ -90,7 +90,7 @@ export function createMiddleware({
   }
 
   function compute(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn & { next: 'lead' }): void {
-    const { load } = turn;
+    const { load, fallback } = turn;
     const { fwd, detail } = forwardFor(turn.reason, vary.names.length > 0);
     let ran = false;
     try {
@@ -99,7 +99,7 @@ export function createMiddleware({
         load.decline('head');
         passThrough(res, route, forwarded('MISS', fwd, detail));
       } else {
-        lead({ req, res, route, vary, clock, load, baseKey: ask.baseKey, fwd, detail });
+        lead({ req, res, route, vary, clock, load, fallback, baseKey: ask.baseKey, fwd, detail });
       }
       load.run(() => {
         ran = true;

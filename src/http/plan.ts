@@ -61,6 +61,7 @@ function stepFor(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pa
     owner: description.owner,
     tags: description.tags,
     ttlMs: route.ttlMs,
+    freshness: route.freshness,
     consistency: route.consistency,
     coalesce: route.coalesce,
     refresh: wish.refresh,

@@ -9,20 +9,33 @@ import { BODY_FIELDS } from './not-modified.js';
 import type { ResolvedRoute } from './route.js';
 import { addVary, lineOfHeader, listFieldNames, type VaryMemory } from './vary.js';
 
+export interface Replay {
+  readonly req: Request;
+  readonly res: Response;
+  readonly route: ResolvedRoute;
+  readonly vary: VaryMemory;
+}
+
 /**
  * Sends through setHeader, statusCode and end, so that hooks of earlier middleware (compression, sessions, response
  * time) run as for any answer. `Range` is ignored, as RFC 9110 §14.2 allows, and so is If-Match, as §13.1.1 allows a
  * cache.
  */
-export function replay(
-  req: Request,
-  res: Response,
-  route: ResolvedRoute,
-  vary: VaryMemory,
+export function replay(parts: Replay, entry: Entry, outcome: Outcome, now: number): void {
+  const { req, res, vary } = parts;
+  const body = prepareReplay(parts, entry, outcome, now);
+  if (body === undefined || req.method === 'HEAD') res.end();
+  else res.end(body);
+  if (res.statusCode === 200 && req.method === 'GET') vary.noteSent(res);
+}
+
+/** Sets status and headers. @returns what is to follow them; absent for 304 and 204. */
+export function prepareReplay(
+  { req, res, route, vary }: Replay,
   entry: Entry,
   outcome: Outcome,
   now: number,
-): void {
+): Buffer | undefined {
   const lastModified = storedLine(entry, 'Last-Modified');
   const ok = entry.status >= 200 && entry.status < 300;
   const current =
@@ -47,14 +60,12 @@ export function replay(
 
   if (current) {
     addVary(res, vary.sent);
-    res.end();
-    return;
+    return undefined;
   }
   // RFC 9110 §8.6: no Content-Length on 204; everywhere else exact, for HTTP/1.0 and for HEAD.
-  if (entry.status !== 204) res.setHeader('Content-Length', entry.body.length);
-  if (req.method === 'HEAD' || entry.status === 204) res.end();
-  else res.end(entry.body);
-  if (entry.status === 200 && req.method === 'GET') vary.noteSent(res);
+  if (entry.status === 204) return undefined;
+  res.setHeader('Content-Length', entry.body.length);
+  return entry.body;
 }
 
 /** Removes what a failed replay has left, so that the handler starts from a clean response. */

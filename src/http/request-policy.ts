@@ -27,9 +27,9 @@ export function isUnsafe(method: string): boolean {
 
 /**
  * All of §5.2.1 is advice that a cache may ignore. Honoured here: no-store, no-cache, max-age, min-fresh and
- * only-if-cached. Not honoured: max-stale (§5.2.1.2 permits, never requires, and nothing brings an invalidated entry
- * back) and no-transform (nothing here transforms). An argument that is no number is ignored with its directive, so
- * that garbage cannot force an expensive report.
+ * only-if-cached. max-stale (§5.2.1.2 permits, never requires) lets no more be stale than the route's grace does, but may
+ * narrow that; nothing brings an invalidated entry back. Not honoured: no-transform (nothing here transforms). An argument
+ * that is no number is ignored with its directive, so that garbage cannot force an expensive report.
  */
 export function planRequest(
   method: string,
@@ -63,8 +63,18 @@ function acceptance(said: readonly Directive[]): ((entry: Entry, now: number) =>
   const minFresh = secondsOf(said, 'min-fresh');
   const oldest = typeof maxAge === 'number' ? maxAge * 1000 : undefined;
   const freshFor = typeof minFresh === 'number' ? minFresh * 1000 : undefined;
-  if (oldest === undefined && freshFor === undefined) return undefined;
+  const longestStale = longestStaleMs(said, oldest);
+  if (oldest === undefined && freshFor === undefined && longestStale === undefined) return undefined;
   return (entry, now) =>
     (oldest === undefined || ageMs(entry, now) <= oldest) &&
-    (freshFor === undefined || entry.staleAt - now >= freshFor);
+    (freshFor === undefined || entry.staleAt - now >= freshFor) &&
+    (longestStale === undefined || now < entry.staleAt || now - entry.staleAt <= longestStale);
+}
+
+/** §5.2.1.1: whoever names an age wants nothing stale, unless he says so by max-stale, which without a number takes any. */
+function longestStaleMs(said: readonly Directive[], oldest: number | undefined): number | undefined {
+  if (said.some(({ name, value }) => name === 'max-stale' && value === undefined)) return undefined;
+  const maxStale = secondsOf(said, 'max-stale');
+  if (typeof maxStale === 'number') return maxStale * 1000;
+  return oldest === undefined ? undefined : -1;
 }

@@ -20,6 +20,8 @@ export type Verdict =
       readonly ttlMs?: number;
       /** Lower-case names of fields to leave out. */
       readonly without: readonly string[];
+      /** The handler wants nobody to be served this past its lifetime. */
+      readonly withoutGrace?: true;
     }
   | { readonly store: false; readonly reason: DeclineReason };
 
@@ -28,6 +30,12 @@ export type Verdict =
  * 428, 429, 431 and 511 must not be (RFC 6585 §3-6).
  */
 const NEVER = new Set([206, 304, 428, 429, 431, 511]);
+
+/**
+ * §4.2.4, §5.2.2.2, §5.2.2.8, §5.2.2.10: not without validation. The last two are for shared caches, which this one is where
+ * `share` says so; what a handler wants of those it hardly wants less here.
+ */
+const NOTHING_STALE: ReadonlySet<string> = new Set(['must-revalidate', 'proxy-revalidate', 's-maxage']);
 
 /**
  * The cache is private to whom the key names, so `private`, `s-maxage`, `proxy-revalidate` and `Authorization` do not
@@ -58,7 +66,13 @@ export function judgeAnswer(
   const ttlMs = lifetimeMs(directives, said, now);
   if (ttlMs !== undefined && ttlMs <= 0) return decline('max-age');
   const without = noCache.flatMap(({ value }) => fieldNames(value));
-  return ttlMs === undefined ? { store: true, without } : { store: true, ttlMs, without };
+  const withoutGrace = directives.some(({ name }) => NOTHING_STALE.has(name));
+  return {
+    store: true,
+    without,
+    ...(ttlMs !== undefined && { ttlMs }),
+    ...(withoutGrace && { withoutGrace }),
+  };
 }
 
 /** §4.2.1: max-age before Expires, minus a received Age; invalid information means no lifetime at all (§4.2.1, §5.3). */

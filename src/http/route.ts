@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import type { Position } from '../contract/entry.js';
 import type { BypassReason } from '../contract/events.js';
 import type { Share } from '../contract/identity.js';
-import type { Coalesce } from '../contract/reading.js';
+import type { Coalesce, Freshness } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
 
 /**
@@ -37,6 +37,7 @@ export interface ResolvedRoute {
   readonly type: string;
   /** How long an entry is fresh, ms; 0 switches the route off. */
   readonly ttlMs: number;
+  readonly freshness: Freshness;
   readonly consistency: Consistency;
   readonly coalesce: Coalesce;
   readonly browser: BrowserPolicy;

@@ -37,6 +37,14 @@ export const DEFAULTS = {
   replicaMaxBytes: '50mb' as Size,
   replicaMaxBytesPerUser: '12mb' as Size,
   replicaTtl: '60s' as Duration,
+  /** Stale reports are for those who ask for them. */
+  grace: '0s' as Duration,
+  /** Enough to spread a page's reports, little enough that nobody misses it; a ttl is a bound, and stays one. */
+  jitter: 0.1,
+  /** Nobody computes what is not asked for yet, unless told. */
+  refreshAhead: false as boolean | number,
+  /** Where a stale value will do, it will do at once. */
+  softTimeout: '0s' as Duration,
   /** Larger answers pass through. */
   maxEntryBytes: '5mb' as Size,
   /** Under `lease`: how long memory serves without asking. */

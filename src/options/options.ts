@@ -37,6 +37,31 @@ export interface TypeOptions {
   readonly browser?: BrowserPolicy;
   /** Larger answers pass through unstored. @default '5mb' */
   readonly maxEntryBytes?: Size;
+  /**
+   * For so long after its ttl a report is kept and may be served stale (RFC 5861): to whoever comes while another reader's
+   * request computes it anew, and to everybody for a moment after that has failed. Never one that was invalidated. @default '0s'
+   */
+  readonly grace?: Duration;
+  /**
+   * The fraction of the ttl, 0 to 0.5, that chance takes off at most, so that reports stored together do not expire
+   * together. @default 0.1
+   */
+  readonly jitter?: number;
+  /**
+   * Computes a report anew before its ttl is over, the likelier the longer it takes and the nearer the end (XFetch), so that
+   * under load nobody finds it expired. `true` is 1, the optimum of the paper; more is earlier, 10 at most. @default false
+   */
+  readonly refreshAhead?: boolean | number;
+  /**
+   * Loaders only: how long the caller waits for a new value where a stale one is at hand; then he gets that one and the
+   * loader goes on. @default '0s', he gets it at once
+   */
+  readonly softTimeout?: Duration;
+  /**
+   * Loaders only, because a handler cannot be given up: how long the caller waits at all; then he gets the stale value or
+   * ERC_TIMEOUT. What the loader returns later is stored if it is still current. @default none
+   */
+  readonly hardTimeout?: Duration;
 }
 
 export interface MemoryOptions {
@@ -127,7 +152,7 @@ export interface ConnectOptions {
   readonly fencedAnswers?: boolean;
 }
 
-export interface RouteOptions extends TypeOptions {
+export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTimeout'> {
   /** The report's id in the key and its `report:` tag. @default the path of the request */
   readonly report?: (req: Request) => string | number | bigint;
   /** The query parameters that make a difference; the only way from the query into the key. @default {} */
@@ -149,7 +174,10 @@ export interface RouteOptions extends TypeOptions {
 }
 
 /** Names a value for `getOrLoad`. */
-export interface ValueRequest {
+export interface ValueRequest extends Pick<
+  TypeOptions,
+  'ttl' | 'consistency' | 'grace' | 'jitter' | 'refreshAhead' | 'softTimeout' | 'hardTimeout'
+> {
   readonly type: string;
   readonly report: string | number | bigint;
   /** Whose value; required unless `share` is `everyone`. Nothing usable means: loaded, not cached. */
@@ -159,10 +187,6 @@ export interface ValueRequest {
   readonly filters?: unknown;
   readonly tags?: readonly string[];
   readonly tables?: readonly string[];
-  /** @default the type's */
-  readonly ttl?: Duration;
-  readonly consistency?: Consistency;
-  readonly coalesce?: Coalesce;
   /** @default Node's structured clone, for plain data */
   readonly codec?: ValueCodec;
 }

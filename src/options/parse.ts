@@ -7,12 +7,13 @@ import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
 import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
 import { parseDuration, parseSize } from './duration.js';
+import { parseFreshness, type FreshnessPolicy } from './freshness.js';
 import type { ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
 
 /** What the browser is told; a number is a lifetime in seconds. */
 export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
 
-export interface TypePolicy {
+export interface TypePolicy extends FreshnessPolicy {
   readonly ttlMs: number;
   readonly consistency: Consistency;
   readonly coalesce: Coalesce;
@@ -74,9 +75,20 @@ const TYPE_OPTIONS = [
   'coalesce',
   'browser',
   'maxEntryBytes',
+  'grace',
+  'jitter',
+  'refreshAhead',
+  'softTimeout',
+  'hardTimeout',
 ] as const satisfies readonly (keyof TypeOptions)[];
 const ROUTE_OPTIONS = [
-  ...TYPE_OPTIONS,
+  'ttl',
+  'consistency',
+  'browser',
+  'maxEntryBytes',
+  'grace',
+  'jitter',
+  'refreshAhead',
   'report',
   'filters',
   'tags',
@@ -181,6 +193,7 @@ export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, 
       options.maxEntryBytes === undefined && base
         ? base.maxEntryBytes
         : parseSize(options.maxEntryBytes ?? DEFAULTS.maxEntryBytes, `${path}.maxEntryBytes`),
+    ...parseFreshness(options, base, path),
   };
 }
 

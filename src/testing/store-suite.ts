@@ -111,8 +111,11 @@ export function storeSuite({ describe, it }: Runner, name: string, create: () =>
       assert.equal(await hitBody(store, `${KEY}x`), 'two');
     });
 
-    scenario('an entry is served until staleAt and not at it', async ({ store, clock }) => {
-      await store.put(KEY, makeEntry(await store.position(), clock.now(), { staleAt: clock.now() + 1000 }));
+    scenario('an entry past its ttl comes back until deleteAt and not at it', async ({ store, clock }) => {
+      await store.put(
+        KEY,
+        makeEntry(await store.position(), clock.now(), { staleAt: clock.now() + 500, deleteAt: clock.now() + 1000 }),
+      );
       clock.advance(999);
       assert.notEqual(await hitBody(store, KEY), undefined);
       clock.advance(1);

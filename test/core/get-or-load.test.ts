@@ -1,6 +1,6 @@
 // A cached value from a function: what is stored, what is shared, and whose errors are whose.
 import { describe, expect, it } from '@jest/globals';
-import { getOrLoad, type Loader } from '../../src/core/get-or-load.js';
+import { Values, type Loader } from '../../src/core/get-or-load.js';
 import { structuredCodec, type ValueCodec } from '../../src/entry/value-codec.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { coreOver, lead, memoryOn, request, tick } from './set-up.js';
@@ -8,8 +8,9 @@ import { coreOver, lead, memoryOn, request, tick } from './set-up.js';
 function setUp() {
   const clock = new FakeClock();
   const core = coreOver(memoryOn(clock), clock);
+  const values = new Values(core.cache, core.scopes, clock, core.emit);
   const load = <T>(loader: Loader<T>, codec: ValueCodec = structuredCodec, overrides = {}) =>
-    getOrLoad(core.cache, request(overrides), loader, codec, core.emit, core.scopes);
+    values.getOrLoad(request(overrides), loader, codec);
   return { ...core, load };
 }
 

@@ -1,6 +1,6 @@
 // What a computation depends on, however it says so: tags in any form, nested values, transactions around it.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { getOrLoad } from '../../src/core/get-or-load.js';
+import { Values } from '../../src/core/get-or-load.js';
 import { structuredCodec } from '../../src/entry/value-codec.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { coreOver, draft, lead, memoryOn, request } from './set-up.js';
@@ -52,16 +52,13 @@ describe('tags', () => {
     const busy = await lead(cache.read(value));
     const outer = await lead(cache.read(request({ key: 'outer', tags: ['outer:1'] })));
     await outer.run(async () => {
-      const loading = getOrLoad(
-        cache,
+      const loading = new Values(cache, scopes, clock, emit).getOrLoad(
         value,
         async (run) => {
           run.addTags(['found:1']);
           return 1;
         },
         structuredCodec,
-        emit,
-        scopes,
       );
       await new Promise<void>((resolve) => setImmediate(resolve));
       // Waited too long for the one who computes it: computes alone.

@@ -23,12 +23,16 @@ export function memoryOn(clock: FakeClock, epoch = 'epoch-1'): MemoryStore {
   return new MemoryStore(new TagTable(epoch, 1000), LIMITS, clock);
 }
 
-export function coreOver(store: Store, clock: FakeClock, { waitMs = 30_000, maxTags = 256 } = {}) {
+export function coreOver(
+  store: Store,
+  clock: FakeClock,
+  { waitMs = 30_000, maxTags = 256, chance = (): number => 0 } = {},
+) {
   const events: CacheEvent[] = [];
   const emit = (event: CacheEvent) => void events.push(event);
   const invalidations = new Invalidations(store, undefined, plainWriters(), clock, emit);
   const scopes = new Scopes();
-  const cache = new Cache(store, invalidations, scopes, { waitMs, maxTags }, clock, emit);
+  const cache = new Cache(store, invalidations, scopes, { waitMs, maxTags, chance }, clock, emit);
   return { clock, store, events, emit, invalidations, scopes, cache };
 }
 

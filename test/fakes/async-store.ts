@@ -15,6 +15,9 @@ export class AsyncStore implements Store {
     await Promise.resolve();
     return this.inner.put(key, entry, inherited);
   }
+  refutes(key: string, entry: Entry): boolean {
+    return this.inner.refutes?.(key, entry) ?? false;
+  }
   async invalidate(tags: readonly string[]): Promise<Position> {
     await Promise.resolve();
     return this.inner.invalidate(tags);

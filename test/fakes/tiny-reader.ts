@@ -95,6 +95,7 @@ export class TinyReader implements Reader {
     return {
       key: request.key,
       position: { epoch: 'one', seq: 0 },
+      ttlMs: request.ttlMs,
       run: (computation) => computation(),
       addTags: () => undefined,
       store: async (draft: Draft) => {
@@ -122,6 +123,8 @@ export class TinyReader implements Reader {
         this.declined.push(reason);
         settle({ declined: reason });
       },
+      leave: () => undefined,
+      giveUp: () => undefined,
       get settled() {
         return settled;
       },

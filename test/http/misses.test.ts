@@ -472,8 +472,11 @@ describe('the store', () => {
       const load = {
         key: 'k',
         position: { epoch: 'e', seq: 0 },
+        ttlMs: 300_000,
         run: <T>(task: () => T) => task(),
         addTags: () => undefined,
+        leave: () => undefined,
+        giveUp: () => undefined,
         store: () => stored.opened,
         decline: () => undefined,
         settled: false,

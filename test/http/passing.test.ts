@@ -423,8 +423,11 @@ onBoth('a failure of the cache is not one of the report', (express) => {
     const load = {
       key: 'k',
       position: { epoch: 'e', seq: 0 },
+      ttlMs: 300_000,
       run: <T>(task: () => T) => task(),
       addTags: () => undefined,
+      leave: () => undefined,
+      giveUp: () => undefined,
       store: async () => 'stored' as const,
       decline: (reason: string) => void declined.push(reason),
       settled: false,
@@ -459,8 +462,11 @@ onBoth('a failure of the cache is not one of the report', (express) => {
     const load = {
       key: 'k',
       position: { epoch: 'e', seq: 0 },
+      ttlMs: 300_000,
       run: <T>(task: () => T) => task(),
       addTags: () => undefined,
+      leave: () => undefined,
+      giveUp: () => undefined,
       store: async () => 'stored' as const,
       decline: (reason: string) => void declined.push(reason),
       settled: false,

@@ -21,7 +21,8 @@ describe('planRequest (RFC 9111 §5.2.1)', () => {
 
   it.each([
     [undefined, undefined, lookUp],
-    ['max-stale=100', undefined, lookUp],
+    ['max-stale', undefined, lookUp],
+    ['max-stale=100', undefined, { ...lookUp, accept: expect.any(Function) }],
     ['no-transform', undefined, lookUp],
     ['max-age=soon', undefined, lookUp],
     ['No-Cache', undefined, { ...lookUp, refresh: true }],
@@ -89,7 +90,10 @@ describe('judgeAnswer (RFC 9111 §3)', () => {
 
   it.each([
     [{}, {}],
-    [{ 'Cache-Control': 'private, must-revalidate, no-transform, s-maxage=0' }, {}],
+    [{ 'Cache-Control': 'private, no-transform' }, {}],
+    [{ 'Cache-Control': 'private, must-revalidate' }, { withoutGrace: true }],
+    [{ 'Cache-Control': 'Proxy-Revalidate' }, { withoutGrace: true }],
+    [{ 'Cache-Control': 's-maxage=0' }, { withoutGrace: true }],
     [{ 'Cache-Control': 'ext="no-store", unknown' }, {}],
     [{ 'Cache-Control': 'public, max-age=0' }, {}], // what sendFile writes when nobody said anything
     [{ 'Cache-Control': 'max-age=60' }, { ttlMs: 60_000 }],

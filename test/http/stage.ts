@@ -82,6 +82,7 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
   return {
     type: 'student_progress',
     ttlMs: 300_000,
+    freshness: { graceMs: 0, jitter: 0, refreshAhead: 0 },
     consistency: 'strict',
     coalesce: 'process',
     browser: 'revalidate',

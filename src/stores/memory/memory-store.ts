@@ -105,13 +105,20 @@ export class MemoryStore implements Store {
     if (entry.epoch !== this.table.position.epoch) return 'epoch';
     if (!this.table.holdsEntry(key, entry)) return 'stale';
     for (const dependency of inherited) if (!this.table.holds(dependency)) return 'stale';
-    return this.admit(key, entry) ? 'stored' : 'declined';
+    return this.#keep(key, entry, entry.deleteAt) ? 'stored' : 'declined';
   }
 
-  /** Keeps an entry that a shared store has already proved, if the local table agrees and it fits. */
+  /**
+   * Keeps an entry that a shared store has already proved, if the local table agrees and it fits; no longer than it is
+   * fresh, because after that another process may have put a new one there.
+   */
   admit(key: string, entry: Entry): boolean {
+    return this.#keep(key, entry, entry.staleAt);
+  }
+
+  #keep(key: string, entry: Entry, end: number): boolean {
     const now = this.#clock.now();
-    const until = Math.min(entry.staleAt, now + this.#options.maxTtlMs);
+    const until = Math.min(end, now + this.#options.maxTtlMs);
     const bytes = sizeOf(key, entry);
     if (until <= now || bytes > this.#options.maxBytesPerOwner || bytes > this.#options.maxBytes) return false;
     if (!this.table.holdsEntry(key, entry)) return false;
@@ -126,6 +133,10 @@ export class MemoryStore implements Store {
     owner.keys.add(key);
     this.#slots.set(key, { entry: ownMemory(entry), bytes, until });
     return true;
+  }
+
+  refutes(key: string, entry: Entry): boolean {
+    return !this.table.holdsEntry(key, entry);
   }
 
   invalidate(tags: readonly string[], options: InvalidateOptions = {}): Position {

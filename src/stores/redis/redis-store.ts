@@ -174,7 +174,7 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     // Evicted, or replaced under another epoch, between the two commands.
     const entry = guard && header && body ? decodeOrUndefined(guard, header, body) : undefined;
     if (entry === undefined || entry.epoch !== position.epoch) return { outcome: 'miss', reason: 'absent', position };
-    if (this.#clock.now() >= entry.staleAt) return { outcome: 'miss', reason: 'expired', position };
+    if (this.#clock.now() >= entry.deleteAt) return { outcome: 'miss', reason: 'expired', position };
     return { outcome: 'hit', entry, layer: 'redis', position };
   }
 }
