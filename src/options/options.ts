@@ -176,7 +176,7 @@ export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTim
 /** Names a value for `getOrLoad`. */
 export interface ValueRequest extends Pick<
   TypeOptions,
-  'ttl' | 'consistency' | 'grace' | 'jitter' | 'refreshAhead' | 'softTimeout' | 'hardTimeout'
+  'ttl' | 'consistency' | 'coalesce' | 'grace' | 'jitter' | 'refreshAhead' | 'softTimeout' | 'hardTimeout'
 > {
   readonly type: string;
   readonly report: string | number | bigint;
