@@ -37,11 +37,11 @@ export function growthCases(quick) {
       const most = quick ? 3 : cache.name === 'ours' || layer === 'memory' ? 6 : 5;
       for (const entries of powers(2, most)) cases.push({ curve: 'entries', cache, layer, entries, share: 1, tags: 1 });
       if (cache.untagged) continue;
-      for (const share of powers(0, quick ? 3 : 5))
+      for (const share of powers(0, quick ? 2 : 5))
         cases.push({ curve: 'share', cache, layer, entries: share * SHARES, share, tags: 1 });
     }
     if (cache.untagged) continue;
-    for (const tags of [1, 5, 10, 20, 50])
+    for (const tags of quick ? [1, 50] : [1, 5, 10, 20, 50])
       cases.push({ curve: 'tags', cache, layer: 'memory', entries: quick ? 200 : 2000, share: 1, tags });
   }
   return cases;

@@ -141,6 +141,7 @@ function checkHandler({ name, asks }, runs, requests) {
 function figuresOf({ one, cpu, system, seconds, latencies }) {
   latencies.sort((a, b) => a - b);
   const requests = latencies.length;
+  if (requests === 0) throw new Error(`${one.arm.name}: no answer in ${seconds} s.`);
   const quantile = (share) => latencies[Math.floor(requests * share)];
   return {
     ...one,
