@@ -51,8 +51,8 @@ export const PEERS = [
  */
 
 /** @returns {Arm[]} one arm per peer */
-function peers(floor, more, which = () => true) {
-  return PEERS.filter(which).map((peer) => ({
+function peers(floor, more) {
+  return PEERS.map((peer) => ({
     name: `${peer.name}-${floor}`,
     title: peer.name,
     floor,
@@ -94,7 +94,6 @@ export const ARMS = [
 
   { name: 'bare-304', title: 'bare Express 304', copies: 'memory-304', asks: 'conditional' },
   { name: 'memory-304', title: '304 from memory', floor: 'bare-304', aim: 0.95, shows: 'memory', asks: 'conditional' },
-  ...peers('bare-304', { asks: 'conditional' }, ({ middleware }) => middleware),
 
   { name: 'bare-get', title: 'bare Express and one Redis GET', copies: 'l2' },
   { name: 'l2', title: 'L2 hit', floor: 'bare-get', aim: 0.9, shows: 'redis', consistency: 'strict' },

@@ -177,7 +177,8 @@ ${table(HEAD, rowsOf(results), 2)}
   that nobody pays for fields that another leaves out. In memory they keep the Buffer itself, without copies
   or serialising, and no tags; over Redis alone they keep text, without a memory in front. How each is wired
   stands in [peers](peers). None of them proves with Redis that what it has in memory is current. layercache is not
-  here: the npm registry does not have it.
+  here: the npm registry does not have it. Nor is a 304 of apicache: it carries the Content-Length of the body that it
+  does not send, for which the load generator waits.
 - Throughput and latencies are those of a saturated server and one load generator on this machine.
 - Redis's own CPU time is not in these figures.
 
