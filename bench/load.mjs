@@ -63,8 +63,8 @@ function isShown(rawHeaders, shows) {
   return at >= 0 && rawHeaders[at + 1].includes('; hit;') && rawHeaders[at + 1].endsWith(`detail=${shows}`);
 }
 
-/** As many requests as the server takes for `seconds`; each connection has one under way. */
-async function burst({ port, connections, seconds, asks, etag, status, shows }) {
+/** As many requests as the server takes for `seconds`, or so many; each connection has one under way. */
+async function burst({ port, connections, seconds, requests: amount, asks, etag, status, shows }) {
   const latencies = [];
   let wrong = 0;
   let elsewhere = 0;
@@ -74,7 +74,7 @@ async function burst({ port, connections, seconds, asks, etag, status, shows }) 
       {
         url: `http://127.0.0.1:${port}`,
         connections,
-        duration: seconds,
+        ...(amount === undefined ? { duration: seconds } : { amount }),
         sampleInt: 25,
         requests: [{}],
         setupClient(client) {

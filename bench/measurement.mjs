@@ -57,7 +57,7 @@ export class Measurement {
     const server = await this.#start({ arm: arm.name, size: bytes, connections, answer }, this.#plan.profile);
     if (server === undefined) return undefined;
     const filled = await this.#filled(arm, server.port, connections);
-    await order(this.#load, { ...filled, do: 'burst', seconds: this.#plan.warmUpSeconds });
+    await order(this.#load, { ...filled, do: 'burst', requests: this.#plan.warmUpRequests });
     return server;
   }
 

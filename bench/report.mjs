@@ -153,7 +153,7 @@ export function writeMarkdown(results, growth, machine, plan) {
 Written by \`npm run bench\`; how it measures stands at the top of [run.mjs](run.mjs). The figure that counts is the ratio:
 CPU time per request of the server process of the floor (the row above without a ratio) divided by that of the cache.
 1.00 would be free. Each is the median of ${plan.starts * plan.rounds} rounds of ${plan.slices} times ${plan.seconds} s (${plan.starts} starts of every
-server, each warmed up for ${plan.warmUpSeconds} s), with the lowest and the highest round beside it. The spread between rounds is the
+server, each warmed up with ${plan.warmUpRequests.toLocaleString('en')} requests), with the lowest and the highest round beside it. The spread between rounds is the
 noise of the machine: a difference smaller than it means nothing.
 
 ## What was promised

@@ -43,8 +43,8 @@ const { values: flags } = parseArgs({
 });
 const partial = Object.entries(flags).some(([, value]) => value !== false);
 const plan = flags.quick
-  ? { starts: 1, rounds: 3, warmUpSeconds: 1, slices: 2, seconds: 0.2, profile: flags.profile }
-  : { starts: 3, rounds: 3, warmUpSeconds: 3, slices: 4, seconds: 0.25, profile: flags.profile };
+  ? { starts: 1, rounds: 3, warmUpRequests: 6_000, slices: 2, seconds: 0.2, profile: flags.profile }
+  : { starts: 3, rounds: 3, warmUpRequests: 15_000, slices: 4, seconds: 0.25, profile: flags.profile };
 if (flags.rounds !== undefined) plan.rounds = Number(flags.rounds);
 
 if (!existsSync(here('../dist/esm/index.js'))) {
