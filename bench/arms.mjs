@@ -71,6 +71,7 @@ const SMALL = { fullRunOnly: true, smallOnly: true };
 export const ARMS = [
   { name: 'bare', title: 'bare Express', copies: 'memory' },
   { name: 'bare-http', title: 'bare node:http', floor: 'bare', copies: 'memory' },
+  { name: 'bare-context', title: 'bare Express, AsyncLocalStorage in use', floor: 'bare', copies: 'memory' },
   { name: 'memory', title: 'L1 hit, one process', floor: 'bare', aim: 0.95, shows: 'memory' },
   {
     name: 'lease',

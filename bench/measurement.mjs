@@ -2,6 +2,9 @@
 import { armOf, CONNECTIONS } from './arms.mjs';
 import { ask, order, startServer, stop } from './processes.mjs';
 
+const WARM_UP_STEP = 1000;
+const LONGEST_WARM_UP_MS = 10_000;
+
 export class Measurement {
   /** Arms that the library cannot be measured with, and why. */
   skipped = new Map();
@@ -56,9 +59,17 @@ export class Measurement {
     }
     const server = await this.#start({ arm: arm.name, size: bytes, connections, answer }, this.#plan.profile);
     if (server === undefined) return undefined;
-    const filled = await this.#filled(arm, server.port, connections);
-    await order(this.#load, { ...filled, do: 'burst', requests: this.#plan.warmUpRequests });
+    await this.#warmUp(await this.#filled(arm, server.port, connections));
     return server;
+  }
+
+  /** By requests, because by time the slow stay cold; the very slow would take for ever. */
+  async #warmUp(job) {
+    const started = performance.now();
+    for (let asked = 0; asked < this.#plan.warmUpRequests; asked += WARM_UP_STEP) {
+      if (performance.now() - started > LONGEST_WARM_UP_MS) return;
+      await order(this.#load, { ...job, do: 'burst', requests: WARM_UP_STEP });
+    }
   }
 
   async #start(job, profiled = false) {

@@ -168,11 +168,13 @@ ${table(HEAD, rowsOf(results), 2)}
 
 - *L1 hit, one process*: no Redis; memory is the truth. *Lease*: memory in front of Redis, asked beside the readers
   every third of the lease. *Strict*: every hit waits for one question to Redis that all concurrent readers share.
+- *AsyncLocalStorage in use*: the library follows computations and transactions with it, and from its first use on
+  Node does more for everything asynchronous in the process, hits included. What that costs is in all rows of this library.
 - *L2 hit*: found in Redis, proved there, and taken into a memory that holds an eighth of the reports asked for, so that
   none is found in memory when it comes round again. Its floor reads the bare bytes with \`getBuffer\`.
 - *Miss*: every request is for a page never asked for before; its floor is the same handler (\`res.send\`, which makes an
   ETag) without a cache.
-- *In italics*: other caches. ${PEERS.filter(({ middleware }) => middleware).map(({ name }) => name)} is a middleware in front of the same handler. The others keep values: the
+- *In italics*: other caches. ${PEERS.find(({ middleware }) => middleware).name} is a middleware in front of the same handler. The others keep values: the
   floor's route asks them (key: user and URL) and sends what they give with the headers that this library sends, so
   that nobody pays for fields that another leaves out. In memory they keep the Buffer itself, without copies
   or serialising, and no tags; over Redis alone they keep text, without a memory in front. How each is wired

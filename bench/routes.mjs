@@ -1,4 +1,5 @@
 // The route of every arm: the same report, sent by a floor, through this library, or through another cache.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import express from 'express';
 import { Redis } from 'ioredis';
 import { createReportCache, tag } from 'express-report-cache';
@@ -14,6 +15,8 @@ const MOST_ENTRIES = 2000;
 export function floorApp(job, arm, handled) {
   const { headers, body } = answerOf(job);
   const redis = arm.name === 'bare-get' ? new Redis(job.redisUrl) : undefined;
+  // From the first use on, Node tells it of everything asynchronous in the process; most applications have a library that does.
+  if (arm.name === 'bare-context') new AsyncLocalStorage().run(undefined, () => undefined);
   const app = express();
   app.get(PATH, async (req, res) => {
     const name = `{${job.namespace}}:body:${req.params.id}`;
@@ -94,7 +97,7 @@ export async function peerApp(job, arm, handled) {
     return value;
   };
   app.get(PATH, async (req, res) => {
-    const bytes = await peer.fetch(`${job.namespace}:${req.headers['x-user']}:${req.originalUrl}`, compute);
+    const bytes = await peer.fetch(`${job.namespace}:${String(req.headers['x-user'])}:${req.originalUrl}`, compute);
     if (arm.copies === undefined) {
       res.type('json').send(bytes);
       return;

@@ -41,5 +41,5 @@ function listener() {
   if (arm.peer !== undefined) return peerApp(job, arm, handled);
   if (arm.name === 'bare-http') return floorListener(job);
   if (arm.name === 'handler') return handlerApp(job, handled);
-  return arm.floor === undefined ? floorApp(job, arm, handled) : cachedApp(job, arm, handled);
+  return arm.name.startsWith('bare') ? floorApp(job, arm, handled) : cachedApp(job, arm, handled);
 }
