@@ -42,7 +42,7 @@ export function growthCases(quick) {
     }
     if (cache.untagged) continue;
     for (const tags of quick ? [1, 50] : [1, 5, 10, 20, 50])
-      cases.push({ curve: 'tags', cache, layer: 'memory', entries: quick ? 200 : 2000, share: 1, tags });
+      cases.push({ curve: 'tags', cache, layer: 'memory', entries: quick ? 1000 : 2000, share: 1, tags });
   }
   return cases;
 }

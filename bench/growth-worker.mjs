@@ -9,20 +9,21 @@ const HITS = 20_000;
 /** Each is timed alone. */
 const MOST_INVALIDATIONS = 50;
 const FILLERS = 32;
+/** Entries made before the memory of the others is measured. */
+const WARM_UP = 100;
 
 /** @type {[import('./growth-cases.mjs').Case & { redisUrl: string, namespace: string }]} */
 const [job] = await once(process, 'message');
 const cache = await (job.cache.name === 'ours' ? openOurs() : openPeer());
+let computed = 0;
 let invalidated = 0;
+await fill(-WARM_UP, 0);
 const before = heap();
-await fill();
-process.send({
-  result: {
-    bytes: (heap() - before) / job.entries - VALUE_BYTES,
-    hit: await timeHits(),
-    invalidation: await timeInvalidations(),
-  },
-});
+await fill(0, job.entries);
+const bytes = (heap() - before) / job.entries - VALUE_BYTES;
+const hit = await timeHits();
+if (computed !== WARM_UP + job.entries) throw new Error(`${job.cache.name}: ${computed} computed.`);
+process.send({ result: { bytes, hit, invalidation: await timeInvalidations() } });
 
 // One more, while somebody counts what Redis is told.
 process.on('message', (message) => {
@@ -31,13 +32,16 @@ process.on('message', (message) => {
 });
 process.on('disconnect', () => process.exit());
 
-function openOurs() {
+async function openOurs() {
+  const redis = job.layer === 'redis' ? new Redis(job.redisUrl) : undefined;
+  // Until it is connected nothing is cached.
+  if (redis !== undefined) await once(redis, 'ready');
   const reports = createReportCache({
     identify: () => ({ user: 1 }),
     types: { progress: { ttl: '1h' } },
     namespace: job.namespace,
     memory: { ttl: '1h', maxBytes: '16gb', maxBytesPerUser: '16gb' },
-    ...(job.layer === 'redis' && { redis: new Redis(job.redisUrl) }),
+    ...(redis && { redis }),
   });
   const identity = { user: 1 };
   return {
@@ -50,7 +54,7 @@ async function openPeer() {
   const { open } = await import(`./peers/${job.cache.name}.mjs`);
   const { layer, redisUrl, namespace, entries } = job;
   const tagged = job.cache.untagged !== true;
-  return open({ layer, redisUrl, namespace, ttlSeconds: 3600, maxEntries: entries + 1, tagged });
+  return open({ layer, redisUrl, namespace, ttlSeconds: 3600, maxEntries: entries + WARM_UP, tagged });
 }
 
 function groupTag(group) {
@@ -60,17 +64,21 @@ function groupTag(group) {
 /** `share` entries to each tag; what more tags they have nobody else has. */
 function tagsOf(index) {
   const more = Array.from({ length: job.tags - 1 }, (_, number) => tag('student', `${index}-${number}`));
-  return [groupTag(Math.floor(index / job.share)), ...more];
+  return [groupTag(index < 0 ? 'none' : Math.floor(index / job.share)), ...more];
 }
 
 function fetch(index) {
-  return cache.fetch(`report-${index}`, () => randomBytes(VALUE_BYTES / 2).toString('hex'), tagsOf(index));
+  const compute = () => {
+    computed += 1;
+    return randomBytes(VALUE_BYTES / 2).toString('hex');
+  };
+  return cache.fetch(`report-${index}`, compute, tagsOf(index));
 }
 
-async function fill() {
-  let next = 0;
+async function fill(from, to) {
+  let next = from;
   const filler = async () => {
-    while (next < job.entries) await fetch(next++);
+    while (next < to) await fetch(next++);
   };
   await Promise.all(Array.from({ length: FILLERS }, filler));
 }

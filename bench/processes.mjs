@@ -67,6 +67,7 @@ export async function order(child, job) {
 }
 
 export async function stop(child) {
+  if (!child.connected) return;
   const gone = once(child, 'exit');
   child.send('stop');
   await gone;

@@ -69,6 +69,9 @@ export function printAims(results) {
   return aligned([AIMS_HEAD, ...aimRows(results)]);
 }
 
+/** Fewer entries weigh less than what the heap does by itself. */
+const FEWEST_WEIGHED = 1000;
+
 const GROWTH_HEAD = [
   'cache',
   'in',
@@ -93,8 +96,8 @@ function growthRows(growth) {
     row.invalidation === undefined ? '' : row.invalidation.toPrecision(3),
     whole(row.commands),
     row.hit.toFixed(1),
-    whole(row.bytes),
-    whole(row.redisBytes),
+    row.entries < FEWEST_WEIGHED ? '' : whole(row.bytes),
+    row.entries < FEWEST_WEIGHED ? '' : whole(row.redisBytes),
   ]);
 }
 
