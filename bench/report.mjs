@@ -70,7 +70,7 @@ export function printAims(results) {
 }
 
 /** Fewer entries weigh less than what the heap does by itself. */
-const FEWEST_WEIGHED = 1000;
+const FEWEST_WEIGHED = 10_000;
 
 const GROWTH_HEAD = [
   'cache',
@@ -96,9 +96,14 @@ function growthRows(growth) {
     row.invalidation === undefined ? '' : row.invalidation.toPrecision(3),
     whole(row.commands),
     row.hit.toFixed(1),
-    row.entries < FEWEST_WEIGHED ? '' : whole(row.bytes),
+    row.entries < FEWEST_WEIGHED || isElsewhere(row) ? '' : whole(row.bytes),
     row.entries < FEWEST_WEIGHED ? '' : whole(row.redisBytes),
   ]);
+}
+
+/** The other caches keep nothing in the process where they keep it in Redis. */
+function isElsewhere({ cache, layer }) {
+  return layer === 'redis' && cache.name !== 'ours';
 }
 
 export function printGrowth(growth) {
