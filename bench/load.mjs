@@ -3,6 +3,8 @@ import http from 'node:http';
 import autocannon from 'autocannon';
 import { requestsOf } from './arms.mjs';
 
+let asked = 0;
+
 process.on('message', (job) => {
   if (job.do === 'exit') {
     process.disconnect();
@@ -15,10 +17,10 @@ process.on('message', (job) => {
   );
 });
 
-/** Asks for every report until all of them are hits. @returns the headers of the last answer. */
-async function prime({ port, connections, shows, conditional, tries = 5 }) {
+/** Asks for every report until all of them are hits. @returns the last answer. */
+async function prime({ port, connections, shows, asks, tries = 5 }) {
   const agent = new http.Agent({ keepAlive: true });
-  const requests = Array.from({ length: connections }, (_, connection) => requestsOf(connection)).flat();
+  const requests = Array.from({ length: connections }, (_, connection) => requestsOf(connection, asks)).flat();
   try {
     for (let round = 0; round < tries; round += 1) {
       let last;
@@ -29,11 +31,12 @@ async function prime({ port, connections, shows, conditional, tries = 5 }) {
       }
       if (missed > 0 || round === 0) continue;
       const etag = last.headers.etag;
-      if (!conditional) return { headers: last.rawHeaders, etag };
+      if (asks === 'compressed' && last.headers['content-encoding'] === undefined) throw new Error('Not compressed.');
+      if (asks !== 'conditional') return { headers: last.rawHeaders, etag, body: last.body.toString('base64') };
       const [first] = requests;
       const asked = await get(agent, port, { ...first, headers: { ...first.headers, 'if-none-match': etag } });
       if (asked.statusCode !== 304) throw new Error(`Expected 304, got ${asked.statusCode}.`);
-      return { headers: asked.rawHeaders, etag };
+      return { headers: asked.rawHeaders, etag, body: '' };
     }
     throw new Error(`The reports do not become hits of "${shows}".`);
   } finally {
@@ -45,8 +48,9 @@ function get(agent, port, { path, headers }) {
   return new Promise((resolve, reject) => {
     http
       .get({ agent, port, host: '127.0.0.1', path, headers }, (answer) => {
-        answer.resume();
-        answer.on('end', () => resolve(answer));
+        const chunks = [];
+        answer.on('data', (chunk) => chunks.push(chunk));
+        answer.on('end', () => resolve(Object.assign(answer, { body: Buffer.concat(chunks) })));
       })
       .on('error', reject);
   });
@@ -60,7 +64,7 @@ function isShown(rawHeaders, shows) {
 }
 
 /** As many requests as the server takes for `seconds`, or so many; each connection has one under way. */
-async function burst({ port, connections, seconds, requests: amount, etag, status, shows }) {
+async function burst({ port, connections, seconds, requests: amount, asks, etag, status, shows }) {
   const latencies = [];
   let wrong = 0;
   let elsewhere = 0;
@@ -74,7 +78,8 @@ async function burst({ port, connections, seconds, requests: amount, etag, statu
         sampleInt: 25,
         requests: [{}],
         setupClient(client) {
-          const requests = requestsOf(next++);
+          const requests = requestsOf(next++, asks);
+          if (asks === 'unique') for (const request of requests) request.setupRequest = neverAskedBefore;
           if (etag !== undefined) for (const { headers } of requests) headers['if-none-match'] = etag;
           client.setRequests(requests);
           client.on('headers', ({ headers }) => {
@@ -93,4 +98,9 @@ async function burst({ port, connections, seconds, requests: amount, etag, statu
   // The first request of a connection may repeat the last one of the burst before, which memory still holds.
   if (elsewhere > connections) throw new Error(`${elsewhere} of ${latencies.length} not from "${shows}".`);
   return { seconds: result.duration, latencies };
+}
+
+/** Another page each time, so that nothing of it is known yet. */
+function neverAskedBefore(request) {
+  return { ...request, path: `${request.path}${asked++}` };
 }

@@ -1,59 +1,117 @@
-// Figures to text: medians and spreads of the rounds, the table, the page and the plot.
+// Figures to text: the tables for the terminal and the page.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { PEERS } from './arms.mjs';
+import { CACHES, VALUE_BYTES } from './growth-cases.mjs';
+import { verdicts } from './judge.mjs';
 
-/** One result per arm and size; ratios are taken inside each round and only then summed up. */
-export function judge(cases, runs) {
-  return cases.map(({ arm, size }) => {
-    const of = (name) => runs.filter((run) => run.arm.name === name && run.size === size);
-    const own = of(arm.name);
-    const floor = arm.floor === undefined ? [] : of(arm.floor);
-    const ratios = floor.map((run) => run.cpu / own.find(({ round }) => round === run.round).cpu);
-    const figure = (name) => median(own.map((run) => run[name]));
-    return {
-      arm,
+const HEAD = [
+  'answer',
+  'size',
+  'CPU µs',
+  'of it system',
+  'ratio',
+  'spread',
+  'above floor µs',
+  'aim',
+  'requests/s',
+  'p50 ms',
+  'p99 ms',
+];
+
+function rowsOf(results) {
+  const met = new Map(verdicts(results).map((one) => [one.result, one]));
+  return results.map((result) => {
+    const { arm, size, cpu, system, ratio, above, rate, p50, p99 } = result;
+    const verdict = met.get(result);
+    return [
+      arm.peer === undefined ? arm.title : `_${arm.title}_`,
       size,
-      cpu: figure('cpu'),
-      system: figure('system'),
-      rate: figure('rate'),
-      p50: figure('p50'),
-      p99: figure('p99'),
-      ratio:
-        ratios.length === 0
-          ? undefined
-          : { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
-    };
+      cpu.toFixed(1),
+      system.toFixed(1),
+      ratio === undefined ? '' : ratio.median.toFixed(2),
+      ratio === undefined ? '' : `${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}`,
+      above === undefined ? '' : above.median.toFixed(1),
+      verdict === undefined ? '' : saysWhether(verdict),
+      Math.round(rate).toLocaleString('en'),
+      p50.toFixed(2),
+      p99.toFixed(2),
+    ];
   });
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-const HEAD = ['answer', 'size', 'CPU µs', 'of it system', 'ratio', 'spread', 'aim', 'requests/s', 'p50 ms', 'p99 ms'];
-
-function rowsOf(results) {
-  return results.map(({ arm, size, cpu, system, ratio, rate, p50, p99 }) => [
-    arm.title,
-    size,
-    cpu.toFixed(1),
-    system.toFixed(1),
-    ratio === undefined ? '' : ratio.median.toFixed(2),
-    ratio === undefined ? '' : `${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}`,
-    arm.aim === undefined ? '' : `${arm.aim} ${ratio.median >= arm.aim ? 'met' : 'missed'}`,
-    Math.round(rate).toLocaleString('en'),
-    p50.toFixed(2),
-    p99.toFixed(2),
-  ]);
+function saysWhether({ aim, met }) {
+  return `${aim} ${met ? 'met' : 'missed'}`;
 }
 
 /** For the terminal. */
 export function printTable(results) {
-  const rows = [HEAD, ...rowsOf(results)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return aligned([HEAD, ...rowsOf(results)]);
+}
+
+const AIMS_HEAD = ['aim', 'size', 'promised', 'measured', '', 'best other cache', 'its ratio', ''];
+
+function aimRows(results) {
+  return verdicts(results).map(({ result: { arm, size, ratio, above }, aim, met, best, ahead }) => [
+    arm.title,
+    size,
+    aim,
+    arm.aim === undefined ? `${above.median.toFixed(1)} µs` : ratio.median.toFixed(2),
+    met ? 'met' : 'missed',
+    best === undefined ? '' : best.arm.title,
+    best === undefined ? '' : best.ratio.median.toFixed(2),
+    best === undefined ? '' : ahead ? 'ahead' : 'behind',
+  ]);
+}
+
+export function printAims(results) {
+  return aligned([AIMS_HEAD, ...aimRows(results)]);
+}
+
+/** Fewer entries weigh less than what the heap does by itself. */
+const FEWEST_WEIGHED = 10_000;
+
+const GROWTH_HEAD = [
+  'cache',
+  'in',
+  'entries',
+  'under each tag',
+  'tags each',
+  'invalidation ms',
+  'commands',
+  'hit µs',
+  'bytes per entry',
+  'in Redis',
+];
+
+function growthRows(growth) {
+  const whole = (value) => (value === undefined ? '' : Math.round(value).toLocaleString('en'));
+  return growth.map((row) => [
+    row.cache.title,
+    row.layer,
+    whole(row.entries),
+    whole(row.share),
+    whole(row.tags),
+    row.invalidation === undefined ? '' : row.invalidation.toPrecision(3),
+    whole(row.commands),
+    row.hit.toFixed(1),
+    row.entries < FEWEST_WEIGHED || isElsewhere(row) ? '' : whole(row.bytes),
+    row.entries < FEWEST_WEIGHED ? '' : whole(row.redisBytes),
+  ]);
+}
+
+/** The other caches keep nothing in the process where they keep it in Redis. */
+function isElsewhere({ cache, layer }) {
+  return layer === 'redis' && cache.name !== 'ours';
+}
+
+export function printGrowth(growth) {
+  return growth.length === 0 ? '' : aligned([GROWTH_HEAD, ...growthRows(growth)]);
+}
+
+function aligned(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ')).join('\n');
 }
 
@@ -89,74 +147,75 @@ function commit() {
   }
 }
 
-export function writeMarkdown(results, machine, plan) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
+const line = (cells) => `| ${cells.join(' | ')} |`;
+
+/** The first `names` columns are words, the others figures. */
+function table(head, rows, names) {
+  return [line(head), line(head.map((_, column) => (column < names ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}
+
+export function writeMarkdown(results, growth, machine, plan) {
+  const curve = (name) => growthRows(growth.filter((row) => row.curve === name));
   return `# What a hit costs
 
 Written by \`npm run bench\`; how it measures stands at the top of [run.mjs](run.mjs). The figure that counts is the ratio:
-CPU time per request of the server process of the floor (the row above without a ratio: the same bytes with the same
-headers from a route without this library) divided by that of the cache. 1.00 would be free. Each is the median of
-${plan.starts * plan.rounds} rounds of ${plan.slices} times ${plan.seconds} s (${plan.starts} starts of every server, each warmed up with ${plan.warmUpRequests.toLocaleString('en')} requests), with the lowest and
-the highest round beside it. The spread between rounds is the noise of the machine: a difference smaller than it means
-nothing.
+CPU time per request of the server process of the floor (the row above without a ratio) divided by that of the cache.
+1.00 would be free. Each is the median of ${plan.starts * plan.rounds} rounds of ${plan.slices} times ${plan.seconds} s (${plan.starts} starts of every
+server, each warmed up with ${plan.warmUpRequests.toLocaleString('en')} requests), with the lowest and the highest round beside it. The spread between rounds is the
+noise of the machine: a difference smaller than it means nothing.
+
+## What was promised
+
+${table(AIMS_HEAD, aimRows(results), 3)}
 
 ![ratios](results.svg)
 
-${line(HEAD)}
-${line(HEAD.map((_, column) => (column < 2 ? '---' : '---:')))}
-${rowsOf(results).map(line).join('\n')}
+## Requests
+
+${table(HEAD, rowsOf(results), 2)}
 
 - *L1 hit, one process*: no Redis; memory is the truth. *Lease*: memory in front of Redis, asked beside the readers
   every third of the lease. *Strict*: every hit waits for one question to Redis that all concurrent readers share.
+- *AsyncLocalStorage in use*: the library follows computations and transactions with it, and from its first use on
+  Node does more for everything asynchronous in the process, hits included. What that costs is in all rows of this library.
 - *L2 hit*: found in Redis, proved there, and taken into a memory that holds an eighth of the reports asked for, so that
   none is found in memory when it comes round again. Its floor reads the bare bytes with \`getBuffer\`.
+- *Miss*: every request is for a page never asked for before; its floor is the same handler (\`res.send\`, which makes an
+  ETag) without a cache.
+- *In italics*: other caches. ${PEERS.find(({ middleware }) => middleware).name} is a middleware in front of the same handler. The others keep values: the
+  floor's route asks them (key: user and URL) and sends what they give with the headers that this library sends, so
+  that nobody pays for fields that another leaves out. In memory they keep the Buffer itself, without copies
+  or serialising, and no tags; over Redis alone they keep text, without a memory in front. How each is wired
+  stands in [peers](peers). None of them proves with Redis that what it has in memory is current. layercache is not
+  here: the npm registry does not have it. Nor is a 304 of apicache: it carries the Content-Length of the body that it
+  does not send, for which the load generator waits.
 - Throughput and latencies are those of a saturated server and one load generator on this machine.
 - Redis's own CPU time is not in these figures.
 
-| | |
-| --- | --- |
-${machine.map(line).join('\n')}
-`;
-}
+## Growth
 
-/** Bars of the ratios with their spread, and a mark at the aim. */
-export function writePlot(results) {
-  const bars = results.filter(({ ratio }) => ratio !== undefined);
-  const left = 270;
-  const scale = 420;
-  const rowHeight = 26;
-  const top = 44;
-  const most = Math.max(1.2, ...bars.map(({ ratio }) => Math.ceil(ratio.max * 10) / 10));
-  const width = left + scale * (most / 1.2) + 70;
-  const x = (ratio) => (left + (ratio / 1.2) * scale).toFixed(1);
-  const height = top + bars.length * rowHeight + 34;
-  const ticks = Array.from({ length: Math.floor(most / 0.2) + 1 }, (_, index) => index * 0.2);
-  const grid = ticks.map(
-    (tick) =>
-      `<line x1="${x(tick)}" x2="${x(tick)}" y1="${top - 6}" y2="${height - 30}" stroke="${Math.abs(tick - 1) < 1e-9 ? '#666' : '#ddd'}"/>` +
-      `<text x="${x(tick)}" y="${height - 14}" text-anchor="middle" fill="#555">${tick.toFixed(1)}</text>`,
-  );
-  const rows = bars.map(({ arm, size, ratio }, index) => {
-    const y = top + index * rowHeight;
-    const middle = y + 9;
-    const color = arm.aim === undefined ? '#8aa4c8' : ratio.median >= arm.aim ? '#4c9a63' : '#cf8a3c';
-    const aim =
-      arm.aim === undefined
-        ? ''
-        : `<line x1="${x(arm.aim)}" x2="${x(arm.aim)}" y1="${y - 2}" y2="${y + 20}" stroke="#b00" stroke-width="2"/>`;
-    return (
-      `<text x="${left - 8}" y="${y + 13}" text-anchor="end">${arm.title}, ${size}</text>` +
-      `<rect x="${left}" y="${y}" width="${(x(ratio.median) - left).toFixed(1)}" height="18" fill="${color}"/>` +
-      `<line x1="${x(ratio.min)}" x2="${x(ratio.max)}" y1="${middle}" y2="${middle}" stroke="#222"/>` +
-      aim +
-      `<text x="${(Number(x(ratio.max)) + 6).toFixed(1)}" y="${y + 13}">${ratio.median.toFixed(2)}</text>`
-    );
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width.toFixed(0)} ${height}" font-family="sans-serif" font-size="12">
-<rect width="100%" height="100%" fill="#fff"/>
-<text x="12" y="20" font-size="14">CPU time per request: floor divided by cache (1.0 = free; line = lowest to highest round; red = aim)</text>
-${grid.join('\n')}
-${rows.join('\n')}
-</svg>
+Median time of one invalidation by tag, and what reaches Redis for it; CPU time of a hit inside the process, values of
+${VALUE_BYTES} bytes; memory per entry beside the value. Caches that find their entries when they invalidate pay for each;
+those that compare tags when they read do not. ${CACHES.filter(({ untagged }) => untagged)
+    .map(({ title }) => title)
+    .join(' and ')} have no tags.
+
+![growth](growth.svg)
+
+### Entries, each under a tag of its own
+
+${table(GROWTH_HEAD, curve('entries'), 2)}
+
+### Entries under the tag that is invalidated
+
+${table(GROWTH_HEAD, curve('share'), 2)}
+
+### Tags per entry
+
+${table(GROWTH_HEAD, curve('tags'), 2)}
+
+## Where
+
+${table(['', ''], machine, 1)}
 `;
 }
