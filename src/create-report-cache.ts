@@ -45,7 +45,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const emit = createEventLog(options.logger, options.onEvent);
   let closed = false;
   let maxTtlMs = 0;
-  const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
+  const { store, shared, breaker } = assembleStores(options.redis, resolved, clock, emit);
   const positions = new InTime(BOUNDS.walPositionMs, clock);
   /** Without it no replica is believed until the next write; an invalidation waits for no database. */
   const walPosition = () => positions.run(() => typeorm.walPosition()).catch(() => undefined);
@@ -167,6 +167,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     health: () =>
       lookAtHealth({
         store,
+        breaker,
         pending: invalidations.pending,
         late: invalidations.late,
         outbox: dataSources.outbox?.sweeper,
