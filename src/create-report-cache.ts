@@ -12,6 +12,7 @@ import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
+import { allWithin, Running } from './core/running.js';
 import { Scopes } from './core/scope.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
@@ -96,11 +97,14 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     unmark: (mark) => invalidations.unmark(mark),
   };
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
+  /** Invalidations by hand. Those of transactions count from when the store is told. */
+  const calls = new Running();
   /** For writes that the plugin has not seen. */
   const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
+    const over = calls.begin();
     const lsnEpoch = invalidator.epoch;
     const lsn = await walPosition();
-    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch });
+    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch }).finally(over);
   };
   const { namespace, lambdaMs, leaseMs } = resolved;
   const dataSources = new DataSources(typeorm, {
@@ -237,6 +241,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     async close() {
       closed = true;
+      await allWithin(BOUNDS.closeMs, [cache.drain(), calls.none(), invalidations.drain()], clock);
       cache.close();
       await dataSources.close();
       invalidations.close();

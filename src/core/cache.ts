@@ -8,6 +8,7 @@ import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js'
 import { isTag, withWholeKinds } from '../entry/tags.js';
 import { Flights, type Flight, type Landing } from './flights.js';
 import type { Invalidations } from './invalidations.js';
+import { Running } from './running.js';
 import type { Computation, Scopes } from './scope.js';
 
 export interface CacheOptions {
@@ -31,6 +32,8 @@ export class Cache implements Reader {
   readonly #emit: EventSink;
   readonly #flights = new Flights();
   #advised = false;
+  readonly #running = new Running();
+  #draining = false;
   #closed = false;
 
   constructor(
@@ -54,12 +57,19 @@ export class Cache implements Reader {
     return this.#attempt(request, this.#flights.arrive(), this.#clock.monotonic(), 0);
   }
 
+  /** Takes no more readers. Resolves when every computation has ended, and what it made is stored or declined. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    return this.#running.none();
+  }
+
   close(): void {
+    this.#draining = true;
     this.#closed = true;
   }
 
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
-    if (this.#closed) return this.#bypass(request, 'closed');
+    if (this.#draining) return this.#bypass(request, 'closed');
     if (this.#options.refusal !== undefined) return this.#bypass(request, this.#options.refusal);
     if (this.#scopes.blocked) return this.#bypass(request, 'transaction');
     const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
@@ -193,6 +203,7 @@ export class Cache implements Reader {
     };
 
     const scope = this.#scopes.open(computation);
+    const over = this.#running.begin();
 
     const decline = (reason: DeclineReason) => {
       this.#emit({
@@ -264,13 +275,14 @@ export class Cache implements Reader {
       store: (draft) => {
         if (settled) return Promise.resolve('declined');
         settled = true;
-        return settle(draft);
+        return settle(draft).finally(over);
       },
       decline: (reason) => {
         if (settled) return;
         settled = true;
         decline(reason);
         flight?.land({ kind: reason === 'incomplete' ? 'abandoned' : 'private' });
+        over();
       },
       get settled() {
         return settled;

@@ -71,6 +71,8 @@ export const BOUNDS = {
   walPositionMs: 1000,
   /** How long a pushed invalidation may be overdue before memory stops waiting for it, ms. */
   overduePushMs: 100,
+  /** How long `close()` waits for computations that are running, and for writers without an answer, ms. */
+  closeMs: 2000,
   /** Operations of readers that Redis has not answered: the client keeps each of them, in time or not. */
   unanswered: 10_000,
 } as const;
