@@ -5,6 +5,9 @@ const POPULAR = 40;
 const USERS = 6;
 const LEAVES_WITHIN_MS = 6;
 const LIMIT_MS = 20_000;
+/** A route remembers a thousand URLs: full from the start, that is no growth. */
+const FILLING = 1100;
+const FILLED_AT_ONCE = 20;
 
 /** Share of each in 100 requests; the rest reads what is popular. */
 const MIX = /** @type {const} */ ([
@@ -97,8 +100,20 @@ export function createLoad(urls, random) {
     tally[label] = (tally[label] ?? 0) + 1;
   }
 
+  /** @param {string} url */
+  async function fill(url) {
+    for (let from = 0; from < FILLING; from += FILLED_AT_ONCE)
+      await Promise.all(
+        Array.from({ length: FILLED_AT_ONCE }, (_, at) =>
+          ask(`${url}/reports/f${from + at}`, { headers: { 'x-user': '1' } }),
+        ),
+      );
+  }
+
   return {
     tally,
+    /** What is bounded by a number of requests is full after this. */
+    fill: () => Promise.all(urls.map(fill)),
     one: () =>
       one().catch(() => {
         tally['errors'] = (tally['errors'] ?? 0) + 1;
