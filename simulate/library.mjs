@@ -6,6 +6,8 @@ const esm = new URL('../dist/esm/', import.meta.url);
 /** @param {string} path */
 const load = (path) => import(new URL(path, esm).href);
 
+/** @type {typeof import('../src/core/breaker.js')} */
+export const { Breaker } = await load('core/breaker.js');
 /** @type {typeof import('../src/core/cache.js')} */
 export const { Cache } = await load('core/cache.js');
 /** @type {typeof import('../src/core/get-or-load.js')} */

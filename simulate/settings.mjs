@@ -14,6 +14,7 @@
  * @property {number} lambdaMs
  * @property {number} overdueMs
  * @property {number} deadlineMs
+ * @property {import('../src/core/breaker.js').BreakerRules} breaker
  * @property {number} holdMs
  * @property {number} waitMs
  * @property {number} markTtlMs
@@ -34,6 +35,14 @@ const TIMES = {
   lambdaMs: LAMBDA_MS,
   overdueMs: 25,
   deadlineMs: 60,
+  breaker: {
+    failuresInARow: 3,
+    failureShare: 0.5,
+    fewest: 6,
+    windowMs: 500,
+    firstCoolOffMs: 20,
+    longestCoolOffMs: 80,
+  },
   holdMs: LAMBDA_MS + LEASE_MS + 20,
   waitMs: 500,
   markTtlMs: 150,

@@ -5,9 +5,10 @@ import type { EventSink } from './contract/events.js';
 import type { History } from './contract/history.js';
 import type { RedisLike } from './contract/redis-like.js';
 import type { Claims, Marks, Store } from './contract/store.js';
+import { Breaker, type BreakerState } from './core/breaker.js';
 import { GuardedStore } from './core/guarded-store.js';
 import { TieredStore } from './core/tiered-store.js';
-import { BOUNDS } from './options/defaults.js';
+import { BOUNDS, BREAKER } from './options/defaults.js';
 import type { ResolvedOptions } from './options/parse.js';
 import { MemoryStore } from './stores/memory/memory-store.js';
 import { TagTable } from './stores/memory/tag-table.js';
@@ -27,6 +28,8 @@ export interface SharedTruth {
 export interface Stores {
   readonly store: Store;
   readonly shared: SharedTruth | undefined;
+  /** Whether readers ask it. */
+  readonly breaker: () => BreakerState;
 }
 
 export function assembleStores(
@@ -35,7 +38,7 @@ export function assembleStores(
   clock: Clock,
   emit: EventSink,
 ): Stores {
-  if (redis === undefined) return { store: memoryAlone(options, clock), shared: undefined };
+  if (redis === undefined) return { store: memoryAlone(options, clock), shared: undefined, breaker: () => 'closed' };
   return overRedis(redis, options, clock, emit);
 }
 
@@ -49,13 +52,17 @@ function memoryAlone(options: ResolvedOptions, clock: Clock): Store {
 function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emit: EventSink): Stores {
   const { namespace, version, redisDeadlineMs, leaseMs } = options;
   const inRedis = new RedisStore(redis, { namespace, version, maxTags: BOUNDS.tagsInRedis }, clock, emit);
-  const guarded = new GuardedStore(inRedis, redisDeadlineMs, clock, emit);
+  const breaker = new Breaker(BREAKER);
+  const guard = { deadlineMs: redisDeadlineMs, maxUnanswered: BOUNDS.unanswered, breaker };
+  const guarded = new GuardedStore(inRedis, guard, clock, emit);
+  inRedis.onReady(() => guarded.reconnected());
   // No epoch of Redis is empty, so nothing is believed before Redis has been heard.
   const memory = new MemoryStore(new TagTable('', BOUNDS.tagsPerProcess), options.memory, clock);
   const tiered = new TieredStore(memory, guarded, { leaseMs, overdueMs: BOUNDS.overduePushMs }, clock, emit);
   tiered.follow(inRedis);
   return {
     store: tiered,
+    breaker: () => breaker.state,
     shared: {
       marks: guarded,
       claims: guarded,

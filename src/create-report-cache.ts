@@ -13,6 +13,7 @@ import { createEventLog } from './core/event-log.js';
 import { Values } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
 import { OwnClaims } from './core/own-claims.js';
+import { allWithin, Running } from './core/running.js';
 import { Scopes } from './core/scope.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
@@ -46,7 +47,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const emit = createEventLog(options.logger, options.onEvent);
   let closed = false;
   let maxTtlMs = 0;
-  const { store, shared } = assembleStores(options.redis, resolved, clock, emit);
+  const { store, shared, breaker } = assembleStores(options.redis, resolved, clock, emit);
   const positions = new InTime(BOUNDS.walPositionMs, clock);
   /** Without it no replica is believed until the next write; an invalidation waits for no database. */
   const walPosition = () => positions.run(() => typeorm.walPosition()).catch(() => undefined);
@@ -107,11 +108,14 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     unmark: (mark) => invalidations.unmark(mark),
   };
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
+  /** Invalidations by hand. Those of transactions count from when the store is told. */
+  const calls = new Running();
   /** For writes that the plugin has not seen. */
   const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
+    const over = calls.begin();
     const lsnEpoch = invalidator.epoch;
     const lsn = await walPosition();
-    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch });
+    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch }).finally(over);
   };
   const { namespace, lambdaMs, leaseMs } = resolved;
   const dataSources = new DataSources(typeorm, {
@@ -178,6 +182,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     health: () =>
       lookAtHealth({
         store,
+        breaker,
         pending: invalidations.pending,
         late: invalidations.late,
         outbox: dataSources.outbox?.sweeper,
@@ -247,9 +252,10 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     async close() {
       closed = true;
+      // Loaders still use the database, which the application may close next.
+      const under = [cache.drain(), values.drained(), calls.none(), invalidations.drain()];
+      await allWithin(BOUNDS.closeMs, under, clock);
       cache.close();
-      // Their loaders still use the database, which the application may close next.
-      await values.drained();
       await claims?.close();
       await dataSources.close();
       invalidations.close();

@@ -77,6 +77,9 @@ export interface ReportCache {
   /** Drops this process's memory; invalidates nothing, Redis keeps its entries. */
   evict(): void;
 
-  /** Stops: requests bypass from now on; waits up to five seconds for loaders in the background. Your Redis client stays open. */
+  /**
+   * Stops: requests bypass from now on. What is being computed is still stored, and writers get their answers; two seconds
+   * at most are given to that. Your Redis client stays open, and nothing is left on it.
+   */
   close(): Promise<void>;
 }

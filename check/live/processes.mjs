@@ -20,6 +20,8 @@ export class Slot {
   /** Stopped by a signal: answers come when it goes on. */
   paused = false;
   #env;
+  #script;
+  #execArgv;
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #child;
   /** @type {Map<number, { resolve: (answer: any) => void, reject: (error: Error) => void }>} */
@@ -27,10 +29,16 @@ export class Slot {
   #questions = 0;
   #said = '';
 
-  /** @param {number} index @param {() => NodeJS.ProcessEnv} env asked at every start */
-  constructor(index, env) {
+  /**
+   * @param {number} index
+   * @param {() => NodeJS.ProcessEnv} env asked at every start
+   * @param {{ script?: string, execArgv?: string[] }} [how]
+   */
+  constructor(index, env, { script = SCRIPT, execArgv = process.execArgv } = {}) {
     this.index = index;
     this.#env = env;
+    this.#script = script;
+    this.#execArgv = execArgv;
   }
 
   /** Its database connections carry this. */
@@ -46,7 +54,7 @@ export class Slot {
   async start() {
     this.incarnation += 1;
     const env = { ...process.env, ...this.#env(), LIVE_NAME: this.name, LIVE_INDEX: String(this.index) };
-    const child = fork(SCRIPT, { env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child = fork(this.#script, { env, execArgv: this.#execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#child = child;
     child.stderr?.on('data', (chunk) => (this.#said = (this.#said + chunk).slice(-4_000)));
     child.on('message', (/** @type {any} */ answer) => {

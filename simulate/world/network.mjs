@@ -161,6 +161,12 @@ export class Client {
     return this;
   }
 
+  /** @param {string} event @param {() => void} listener */
+  off(event, listener) {
+    if (event === 'close') this.#onClose = this.#onClose.filter((other) => other !== listener);
+    return this;
+  }
+
   closed() {
     for (const listener of this.#onClose) listener();
   }

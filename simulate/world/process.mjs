@@ -1,5 +1,6 @@
 // One process of the application: the shipped cache over simulated connections and clocks.
 import {
+  Breaker,
   Cache,
   GuardedStore,
   Invalidations,
@@ -24,6 +25,7 @@ import { SimOutboxDatabase, SimOutboxWriter } from './outbox.mjs';
 
 const MEMORY = { maxBytes: 1 << 22, maxBytesPerOwner: 1 << 22, maxTtlMs: 60_000 };
 const MOST_TAGS = 1000;
+const MOST_UNANSWERED = 1000;
 
 /** What a broken variant may put in the place of the shipped classes. */
 export const SHIPPED = { Cache, GuardedStore, Invalidations, MemoryStore, RedisStore, Scopes, TagTable, TieredStore };
@@ -67,7 +69,13 @@ export class SimProcess {
       clock,
       emit,
     );
-    const guarded = new parts.GuardedStore(inRedis, settings.deadlineMs, clock, emit);
+    const guard = {
+      deadlineMs: settings.deadlineMs,
+      maxUnanswered: MOST_UNANSWERED,
+      breaker: new Breaker(settings.breaker, world.random.next),
+    };
+    const guarded = new parts.GuardedStore(inRedis, guard, clock, emit);
+    inRedis.onReady(() => guarded.reconnected());
     const memory = new parts.MemoryStore(new parts.TagTable('', MOST_TAGS), MEMORY, clock);
     const { leaseMs, overdueMs } = settings;
     const tiered = new parts.TieredStore(memory, guarded, { leaseMs, overdueMs }, clock, emit);

@@ -117,6 +117,8 @@ export type CacheEvent =
       readonly error: string;
     }
   | { readonly kind: 'layerFailed'; readonly layer: LayerName; readonly operation: string; readonly error: string }
+  /** Whether readers ask the store: `open`, it failed too often; `half-open`, one of them finds out; `closed`, they do. */
+  | { readonly kind: 'breaker'; readonly state: 'open' | 'half-open' | 'closed' }
   /** A writer waited a whole lease for processes that did not acknowledge his invalidation: they have stopped or are cut off. */
   | { readonly kind: 'leaseAwaited'; readonly processes: number }
   /** A write could not be announced before its COMMIT; `aborted`: it was refused for that, as the host has chosen. */

@@ -13,8 +13,14 @@ export interface RedisLike {
   call(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>;
   pipeline(): PipelineLike;
   duplicate(...overrides: never[]): unknown;
-  on(event: 'close', listener: () => void): unknown;
+  on(event: 'close' | 'ready', listener: () => void): unknown;
+  off(event: 'close' | 'ready', listener: () => void): unknown;
 }
+
+/** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
+const USABLE: ReadonlySet<string> = new Set(['ready', 'wait']);
+
+export const isUsable = ({ status }: Pick<RedisLike, 'status'>): boolean => USABLE.has(status);
 
 /** The second connection, made by `duplicate()` and owned here. */
 export interface SubscriberLike {

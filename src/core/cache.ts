@@ -13,6 +13,7 @@ import { Flights, type Flight, type Landing } from './flights.js';
 import { NO_GRACE, shortened, standingOf } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
 import type { OwnClaims } from './own-claims.js';
+import { Running } from './running.js';
 import type { Computation, Scopes } from './scope.js';
 
 export interface CacheOptions {
@@ -69,6 +70,8 @@ export class Cache implements Reader {
   readonly #backoff: Backoff;
   readonly #chance: () => number;
   #advised = false;
+  readonly #running = new Running();
+  #draining = false;
   #closed = false;
 
   constructor(
@@ -95,7 +98,14 @@ export class Cache implements Reader {
     return this.#attempt(request, this.#flights.arrive(), this.#clock.monotonic(), 0);
   }
 
+  /** Takes no more readers. Resolves when every computation has ended, and what it made is stored or declined. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    return this.#running.none();
+  }
+
   close(): void {
+    this.#draining = true;
     this.#closed = true;
   }
 
@@ -109,7 +119,7 @@ export class Cache implements Reader {
 
   /** Why nothing may be served or stored here and now. */
   get #forbidden(): BypassReason | undefined {
-    if (this.#closed) return 'closed';
+    if (this.#draining) return 'closed';
     return this.#options.refusal ?? (this.#scopes.blocked ? 'transaction' : undefined);
   }
 
@@ -392,6 +402,7 @@ export class Cache implements Reader {
     };
 
     let scope = this.#scopes.open(computation);
+    const over = this.#running.begin();
     let ran = false;
 
     const decline = (reason: DeclineReason) => {
@@ -449,8 +460,8 @@ export class Cache implements Reader {
         this.#backoff.succeeded(request.key);
         this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
       } else {
-        const over = entry.deleteAt <= this.#clock.now();
-        decline(outcome !== 'declined' ? outcome : over ? 'expired' : 'too-large');
+        const past = entry.deleteAt <= this.#clock.now();
+        decline(outcome !== 'declined' ? outcome : past ? 'expired' : 'too-large');
       }
       // Under another key it answers another question than those who wait have asked.
       if (key !== request.key) flight?.land({ kind: 'private' });
@@ -473,7 +484,7 @@ export class Cache implements Reader {
         if (settled) return Promise.resolve('declined');
         settled = true;
         computed();
-        return settle(draft);
+        return settle(draft).finally(over);
       },
       decline: (reason) => {
         if (settled) return;
@@ -482,6 +493,7 @@ export class Cache implements Reader {
         decline(reason);
         if (dispensable) this.#afterDecline(request.key, reason);
         flight?.land({ kind: SAYS_NOTHING.has(reason) ? 'abandoned' : 'private' });
+        over();
       },
       leave: () => {
         outer = undefined;

@@ -27,6 +27,7 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   watermark: 'warn',
   invalidateFailed: 'warn',
   layerFailed: 'warn',
+  breaker: 'warn',
   cascadeFailed: 'warn',
   fenced: 'warn',
   setAside: 'warn',

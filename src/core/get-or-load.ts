@@ -49,7 +49,7 @@ export class Values {
     this.#scopes = scopes;
     this.#clock = clock;
     this.#emit = emit;
-    this.#background = new Background(clock);
+    this.#background = new Background();
   }
 
   /**

@@ -1,9 +1,11 @@
 // What is distrusted, pending or failing right now, in one look.
 import type { OutboxHealth } from '../contract/outbox.js';
 import type { MaybePromise, Store } from '../contract/store.js';
+import type { BreakerState } from './breaker.js';
 
 export type HealthReason =
   | 'store-unreachable' // Redis does not answer: reports are computed
+  | 'breaker-open' // Redis has failed so often that readers do not ask it for a while: reports are computed
   | 'watermark-dead' // no sweeper vouches for what is cached: reports are computed
   | 'fenced' // the database follows another Redis than this process
   | 'invalidations-late' // Redis has refused invalidations, which are tried again
@@ -25,21 +27,24 @@ export interface Health {
 
 export interface HealthParts {
   readonly store: Pick<Store, 'position'>;
+  /** Asked after the store. */
+  readonly breaker: () => BreakerState;
   readonly pending: number;
   readonly late: number;
   readonly outbox: OutboxHealth | undefined;
   readonly closed: boolean;
 }
 
-const DOWN: readonly HealthReason[] = ['store-unreachable', 'watermark-dead', 'fenced', 'closed'];
+const DOWN: readonly HealthReason[] = ['store-unreachable', 'breaker-open', 'watermark-dead', 'fenced', 'closed'];
 
 /** Asks the store; never rejects. */
-export async function lookAtHealth({ store, pending, late, outbox, closed }: HealthParts): Promise<Health> {
+export async function lookAtHealth({ store, breaker, pending, late, outbox, closed }: HealthParts): Promise<Health> {
   const reasons: HealthReason[] = [];
   if (closed) reasons.push('closed');
   else {
     const live = await isLive(() => store.position());
     if (live === undefined) reasons.push('store-unreachable');
+    if (breaker() !== 'closed') reasons.push('breaker-open');
     if (live === false) reasons.push('watermark-dead');
   }
   if (outbox?.adoption === 'fenced') reasons.push('fenced');

@@ -7,6 +7,7 @@ import type { Invalidated, InvalidateOptions, Marks, Store } from '../contract/s
 import { EVERYTHING, keyTag, kindOf, wholeKind } from '../entry/tags.js';
 import { Announcements, type AnnouncementOptions } from './announcements.js';
 import { Holds } from './holds.js';
+import { Running } from './running.js';
 
 export interface InvalidationsOptions extends AnnouncementOptions {
   /** How long a writer is held while the store does not take the invalidation, ms. Asked each time. */
@@ -50,6 +51,8 @@ export class Invalidations implements Invalidator {
   readonly #waiting = new Set<Writer>();
   /** Those of whom it is being asked whether somebody else has done it. */
   readonly #asking = new WeakSet<Writer>();
+  /** Writers without an answer. */
+  readonly #writers = new Running();
   #epoch = '';
   #lateCause: string | undefined;
   #lateMarks: Mark[] = [];
@@ -113,9 +116,19 @@ export class Invalidations implements Invalidator {
     const held = this.#holds.size + named.length > this.#options.maxPending ? [EVERYTHING] : named;
     this.#holds.add(held);
     const started = this.#clock.monotonic();
+    const over = this.#writers.begin();
     return new Promise((answer) => {
-      void this.#carryOut({ tags: held, committed, answer }, cause, started);
+      const told = (position: Invalidated | undefined) => {
+        over();
+        answer(position);
+      };
+      void this.#carryOut({ tags: held, committed, answer: told }, cause, started);
     });
+  }
+
+  /** Resolves when every writer has his answer. */
+  drain(): Promise<void> {
+    return this.#writers.none();
   }
 
   close(): void {

@@ -92,4 +92,20 @@ export const BOUNDS = {
   claimMs: 5000,
   /** For how long nobody queues for a report that was not fit to be shared, ms. */
   privateMs: 1000,
+  /** How long `close()` waits for computations that are running, and for writers without an answer, ms. */
+  closeMs: 2000,
+  /** Operations of readers that Redis has not answered: the client keeps each of them, in time or not. */
+  unanswered: 10_000,
+} as const;
+
+/** When readers stop asking Redis, and for how long: one who asks a Redis that hangs waits a whole `redisDeadline`. */
+export const BREAKER = {
+  failuresInARow: 5,
+  /** A Redis that answers every second reader costs more than it saves. */
+  failureShare: 0.5,
+  fewest: 20,
+  windowMs: 10_000,
+  /** As short as a failover at its best; one probe in five seconds costs nobody anything. */
+  firstCoolOffMs: 500,
+  longestCoolOffMs: 5000,
 } as const;

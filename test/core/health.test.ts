@@ -1,6 +1,7 @@
 // Health in one look: every reason, and what it comes to.
 import { describe, expect, it } from '@jest/globals';
 import type { OutboxHealth } from '../../src/contract/outbox.js';
+import type { BreakerState } from '../../src/core/breaker.js';
 import { lookAtHealth, type HealthParts } from '../../src/core/health.js';
 
 const outbox: OutboxHealth = {
@@ -14,6 +15,7 @@ const outbox: OutboxHealth = {
 };
 const well: HealthParts = {
   store: { position: () => ({ epoch: 'e', seq: 1 }) },
+  breaker: () => 'closed',
   pending: 0,
   late: 0,
   outbox: undefined,
@@ -62,6 +64,7 @@ describe('health()', () => {
       'down',
       'watermark-dead',
     ],
+    ['readers do not ask it', { breaker: () => 'open' }, 'down', 'breaker-open'],
     ['another Redis is the true one', { outbox: { ...outbox, adoption: 'fenced' } }, 'down', 'fenced'],
     ['Redis refuses invalidations', { late: 2 }, 'degraded', 'invalidations-late'],
     ['sweeps fail', { outbox: { ...outbox, failures: 1 } }, 'degraded', 'sweeps-failing'],
@@ -69,6 +72,12 @@ describe('health()', () => {
     ['it is closed', { closed: true }, 'down', 'closed'],
   ])('%s', async (_name, parts, state, reason) => {
     expect(await look(parts)).toMatchObject({ state, reasons: [reason] });
+  });
+
+  it('asks before it looks at the breaker, which a good answer closes', async () => {
+    let state: BreakerState = 'open';
+    const store = { position: () => ((state = 'closed'), { epoch: 'e', seq: 1 }) };
+    expect((await look({ store, breaker: () => state })).state).toBe('ready');
   });
 
   it('names all that is wrong', async () => {

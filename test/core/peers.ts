@@ -4,12 +4,14 @@ import type { ReadRequest } from '../../src/contract/reading.js';
 import type { Claims } from '../../src/contract/store.js';
 import type { AdmissionLimits } from '../../src/core/admission.js';
 import { Cache } from '../../src/core/cache.js';
+import { Breaker } from '../../src/core/breaker.js';
 import { GuardedStore } from '../../src/core/guarded-store.js';
 import { Invalidations } from '../../src/core/invalidations.js';
 import { OwnClaims } from '../../src/core/own-claims.js';
 import { Scopes } from '../../src/core/scope.js';
 import { TieredStore } from '../../src/core/tiered-store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
+import { BREAKER } from '../../src/options/defaults.js';
 import { TagTable } from '../../src/stores/memory/tag-table.js';
 import { plainWriters } from '../support/plain-writers.js';
 import { RedisNamespaces } from '../support/redis-namespace.js';
@@ -57,7 +59,12 @@ export class Peers {
     const redis = new GatedRedis(await this.namespaces.connect());
     const inRedis = this.namespaces.store(redis, this.namespace);
     // Time that the test lets pass must not make Redis look slow.
-    const guarded = new GuardedStore(inRedis, 10 * WAIT_MS, clock, emit);
+    const guarded = new GuardedStore(
+      inRedis,
+      { deadlineMs: 10 * WAIT_MS, maxUnanswered: 10_000, breaker: new Breaker(BREAKER) },
+      clock,
+      emit,
+    );
     const memory = new MemoryStore(new TagTable('', 1000), LIMITS, clock);
     const store = new TieredStore(memory, guarded, { leaseMs: 250, overdueMs: 100 }, clock, emit);
     store.follow(inRedis);

@@ -1,7 +1,7 @@
 // Loaders beside an old value and under time limits: who gets what, when, and what becomes of the loader.
 import { describe, expect, it } from '@jest/globals';
 import { ReportCacheError } from '../../src/contract/errors.js';
-import { CLOSING_MS, MOST_IN_BACKGROUND } from '../../src/core/background.js';
+import { MOST_IN_BACKGROUND } from '../../src/core/background.js';
 import { BACKOFF_MS } from '../../src/core/backoff.js';
 import { PATIENT, Values, type Loader, type Patience } from '../../src/core/get-or-load.js';
 import { structuredCodec } from '../../src/entry/value-codec.js';
@@ -379,14 +379,6 @@ describe('closing', () => {
     expect(done).toBe(false);
     give('new');
     await drained;
-  });
-
-  it('but not for ever', async () => {
-    const { load, values, clock } = await setUpStale();
-    await load(held<string>().loader);
-    const drained = values.drained();
-    clock.advance(CLOSING_MS);
-    expect(await drained).toBeUndefined();
   });
 });
 

@@ -8,6 +8,7 @@ import type { RedisLike } from '../../src/contract/redis-like.js';
 import { GuardedStore } from '../../src/core/guarded-store.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
+import { guardOptions } from '../support/guard-options.js';
 import { RedisNamespaces } from '../support/redis-namespace.js';
 
 const namespaces = new RedisNamespaces();
@@ -43,7 +44,7 @@ describe('FAULT 38 an entry whose caller has stopped waiting for the answer', ()
   async function givenUp() {
     const all = await namespaces.create();
     const { over, sendNow } = slow(await namespaces.connect());
-    const late = new GuardedStore(namespaces.store(over, all.namespace), 250, clock, () => undefined);
+    const late = new GuardedStore(namespaces.store(over, all.namespace), guardOptions(), clock, () => undefined);
     const captured = await all.store.position();
     const put = late.put('k', makeEntry(captured, clock.now()));
     clock.advance(250);

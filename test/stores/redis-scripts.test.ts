@@ -132,6 +132,7 @@ describe('between the two commands of a look-up', () => {
     call: (command, ...args) => client.call(command, ...args),
     duplicate: () => client.duplicate(),
     on: () => undefined,
+    off: () => undefined,
     pipeline(): PipelineLike {
       const pipeline = client.pipeline();
       return {

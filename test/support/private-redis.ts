@@ -8,6 +8,10 @@ export interface PrivateRedis {
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
+  /** SIGSTOP: connections stay open, the kernel takes what is sent, and nothing is answered. */
+  hang(): void;
+  /** SIGCONT: what was sent meanwhile is answered now. */
+  wake(): void;
   /** Stops it if it runs, then starts an empty one on the same port: data, scripts and replication id are new. */
   restart(): Promise<void>;
 }
@@ -19,11 +23,27 @@ export interface PrivateRedis {
 export async function startPrivateRedis(args: readonly string[] = []): Promise<PrivateRedis> {
   let server = await startRedis({ args });
   const { url, port } = server;
+  let hanging = false;
+  const wake = () => {
+    hanging = false;
+    process.kill(server.pid, 'SIGCONT');
+  };
   return {
     url,
     port,
-    stop: () => server.stop(),
-    kill: () => server.kill(),
+    async stop() {
+      if (hanging) wake();
+      await server.stop();
+    },
+    async kill() {
+      hanging = false;
+      await server.kill();
+    },
+    hang() {
+      hanging = true;
+      process.kill(server.pid, 'SIGSTOP');
+    },
+    wake,
     async restart() {
       await server.stop();
       server = await startRedis({ port, args });

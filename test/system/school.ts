@@ -33,10 +33,17 @@ export class Grade {
   student?: Relation<Student>;
 }
 
+/** Of the host's own Redis client. */
+export interface ClientOptions {
+  readonly maxRetriesPerRequest?: number;
+  readonly retryStrategy?: () => number;
+}
+
 export interface Process {
   readonly app: Express;
   readonly reports: ReportCache;
   readonly dataSource: DataSource;
+  readonly redis: Redis | undefined;
   readonly events: CacheEvent[];
   /** How often a report was computed. */
   readonly computed: () => number;
@@ -72,10 +79,12 @@ export class School {
   }
 
   /** One more process: its own connections, its own memory. */
-  async process(options: Partial<ReportCacheOptions> & { readonly shared?: string | false } = {}): Promise<Process> {
-    const { shared = redisUrl(), ...rest } = options;
+  async process(
+    options: Partial<ReportCacheOptions> & { readonly shared?: string | false; readonly client?: ClientOptions } = {},
+  ): Promise<Process> {
+    const { shared = redisUrl(), client = { maxRetriesPerRequest: 1 }, ...rest } = options;
     const dataSource = await this.#connect(false);
-    const redis = shared === false ? undefined : new Redis(shared, { maxRetriesPerRequest: 1 });
+    const redis = shared === false ? undefined : new Redis(shared, client);
     redis?.on('error', () => undefined);
     if (redis) await redis.ping();
     const events: CacheEvent[] = [];
@@ -96,6 +105,7 @@ export class School {
       app: express(),
       reports,
       dataSource,
+      redis,
       events,
       computed: () => computed,
       pause: async () => undefined,

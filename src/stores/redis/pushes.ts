@@ -1,6 +1,6 @@
 // The second connection: hears what other processes invalidate, and who has taken what this one has invalidated.
 import type { Backplane, BackplaneListener } from '../../contract/backplane.js';
-import type { RedisLike, SubscriberLike } from '../../contract/redis-like.js';
+import { isUsable, type RedisLike, type SubscriberLike } from '../../contract/redis-like.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /** In front of the name of a process whose writer waits; no tag begins like that. */
@@ -46,6 +46,8 @@ export class Pushes implements Backplane {
   }
 
   acknowledge(writer: string, epoch: string, seq: number): void {
+    // Queued it would come when the writer has long stopped waiting.
+    if (!isUsable(this.client)) return;
     const channel = this.keys.acknowledgements(writer);
     this.client.call('publish', channel, `${this.process} ${epoch} ${seq}`).catch(() => undefined);
   }

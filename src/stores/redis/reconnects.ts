@@ -4,12 +4,13 @@ import type { RedisLike } from '../../contract/redis-like.js';
 /** How scripts tell whose data they read: by the replication id (`info`), or not at all. */
 export type Identification = 'info' | 'none';
 
-type Node = Pick<RedisLike, 'on'>;
+type Node = Pick<RedisLike, 'on' | 'off'>;
 
 /** A single server has no nodes, and tells of none. */
 interface ClusterLike {
   nodes?(role: 'all'): readonly Node[];
   on(event: '+node', listener: (node: Node) => void): unknown;
+  off(event: '+node', listener: (node: Node) => void): unknown;
 }
 
 /**
@@ -34,6 +35,13 @@ export class Reconnects {
     private readonly begin: () => Promise<void>,
     private readonly refused: () => void,
   ) {}
+
+  /** Leaves nothing on the client, which is the host's. */
+  close(): void {
+    this.client.off('close', this.#closed);
+    this.#cluster.off('+node', this.#follow);
+    for (const node of this.#nodes()) node.off('close', this.#closed);
+  }
 
   get mode(): Identification {
     return this.#mode;
@@ -75,16 +83,27 @@ export class Reconnects {
   #doWithout(): void {
     if (this.#mode === 'none') return;
     this.#mode = 'none';
-    const closed = () => {
-      this.#connection += 1;
-    };
-    this.client.on('close', closed);
+    this.client.on('close', this.#closed);
     // A cluster is closed only when its last node is.
-    const cluster = this.client as unknown as ClusterLike;
-    const follow = (node: Node) => void node.on('close', closed);
-    cluster.nodes?.('all').forEach(follow);
-    cluster.on('+node', follow);
+    for (const node of this.#nodes()) this.#follow(node);
+    this.#cluster.on('+node', this.#follow);
     this.refused();
+  }
+
+  readonly #closed = (): void => {
+    this.#connection += 1;
+  };
+
+  readonly #follow = (node: Node): void => {
+    node.on('close', this.#closed);
+  };
+
+  get #cluster(): ClusterLike {
+    return this.client as unknown as ClusterLike;
+  }
+
+  #nodes(): readonly Node[] {
+    return this.#cluster.nodes?.('all') ?? [];
   }
 }
 

@@ -42,6 +42,8 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
   readonly name = 'redis';
   /** The same Redis as the sweeper sees it. */
   readonly history: RedisHistory;
+  readonly #client: RedisLike;
+  readonly #onReady = new Set<() => void>();
   readonly #keys: RedisKeys;
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
@@ -59,6 +61,7 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     ) {
       throw new ReportCacheError('ERC_REDIS', 'The `redis` option is not an ioredis client.');
     }
+    this.#client = client;
     this.#options = options;
     this.#clock = clock;
     this.#keys = redisKeys(options.namespace, options.version, client.options?.keyPrefix ?? '');
@@ -141,6 +144,12 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     return (await this.#scripts.run(SCRIPTS.index, [], lease)).position;
   }
 
+  /** Tells of every new connection, once it can be used. */
+  onReady(listener: () => void): void {
+    this.#client.on('ready', listener);
+    this.#onReady.add(listener);
+  }
+
   listen(listener: BackplaneListener): void {
     this.#pushes.listen(listener);
   }
@@ -153,6 +162,8 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
   evict(): void {}
 
   close(): Promise<void> {
+    for (const listener of this.#onReady) this.#client.off('ready', listener);
+    this.#scripts.close();
     return this.#pushes.close();
   }
 

@@ -1,7 +1,7 @@
 // Runs the Lua scripts: by their hash, with what all of them need, and reads the opening of their replies.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Position } from '../../contract/entry.js';
-import type { RedisLike } from '../../contract/redis-like.js';
+import { isUsable, type RedisLike } from '../../contract/redis-like.js';
 import { BUMP } from './lua/bump.js';
 import { UNKNOWN_LSN } from './lua/guard.js';
 import { CHECK } from './lua/check.js';
@@ -55,9 +55,6 @@ export interface Fetched {
   readonly fetched: readonly [error: Error | null, fields: unknown][];
 }
 
-/** Connected, or about to connect on the first command (`lazyConnect`). Anything else would queue and hang. */
-const USABLE = new Set(['ready', 'wait']);
-
 export interface Tell {
   /** Once, when the user turns out not to be allowed INFO. */
   infoRefused(): void;
@@ -88,6 +85,10 @@ export class Scripts {
   requireWatermark(lambdaMs: number | undefined): void {
     this.#lambdaMs = lambdaMs;
     this.#live = lambdaMs === undefined ? true : undefined;
+  }
+
+  close(): void {
+    this.#reconnects.close();
   }
 
   async run(script: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
@@ -146,7 +147,7 @@ export class Scripts {
   }
 
   assertUsable(): void {
-    if (!USABLE.has(this.client.status)) throw new Error(`Redis connection is ${this.client.status}.`);
+    if (!isUsable(this.client)) throw new Error(`Redis connection is ${this.client.status}.`);
   }
 
   read(reply: unknown): Reply {

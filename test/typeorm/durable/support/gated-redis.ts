@@ -29,8 +29,12 @@ export class GatedRedis implements RedisLike {
     return this.client.status;
   }
 
-  on(event: 'close', listener: () => void): unknown {
+  on(event: 'close' | 'ready', listener: () => void): unknown {
     return this.client.on(event, listener);
+  }
+
+  off(event: 'close' | 'ready', listener: () => void): unknown {
+    return this.client.off(event, listener);
   }
 
   get options(): { readonly keyPrefix?: string | undefined } {

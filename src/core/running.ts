@@ -1,0 +1,33 @@
+// What is under way, counted, for whoever must wait until nothing is.
+import type { Clock } from '../contract/clock.js';
+
+export class Running {
+  readonly #under = new Set<() => void>();
+  #none: (() => void)[] = [];
+
+  /** @returns how to say that it is over; saying so again does nothing. */
+  begin(): () => void {
+    const over = () => {
+      if (!this.#under.delete(over) || this.#under.size > 0) return;
+      for (const resolve of this.#none.splice(0)) resolve();
+    };
+    this.#under.add(over);
+    return over;
+  }
+
+  /** Resolves as soon as nothing is under way. */
+  none(): Promise<void> {
+    if (this.#under.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#none.push(resolve));
+  }
+}
+
+/** Resolves when all of them have, or `ms` are over; leaves no timer behind. */
+export async function allWithin(ms: number, waits: readonly Promise<void>[], clock: Clock): Promise<void> {
+  let timer: { cancel(): void } | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = clock.after(ms, resolve);
+  });
+  await Promise.race([Promise.all(waits), late]);
+  timer?.cancel();
+}
