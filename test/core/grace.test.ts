@@ -150,6 +150,16 @@ describe.each(STORES)('the grace over %s', (_name, create) => {
     expect(await served(cache.read(graceful()))).toBe('new');
   });
 
+  it('a success ends that', async () => {
+    const brief = graceful({ ttlMs: 1000 });
+    const { cache, clock } = await setUp(brief);
+    clock.advance(1000);
+    (await leadBeside(cache.read(brief))).load.decline('error');
+    await (await lead(cache.read({ ...brief, refresh: true }))).store(draft('new'));
+    clock.advance(1000);
+    expect(await cache.read(brief)).toHaveProperty('fallback');
+  });
+
   it('but a reader who left is no failure: the next computes', async () => {
     const { cache, clock } = await setUp();
     clock.advance(TTL);

@@ -328,6 +328,19 @@ describe('the hard time limit', () => {
     expect(await codeOf(second)).toBe('ERC_TIMEOUT');
   });
 
+  it('who gave up waiting does not lead afterwards, when nobody is there to settle it', async () => {
+    const { load, cache, clock } = setUp({ hardTimeoutMs: 3000 });
+    const first = await lead(cache.read(request()));
+    const second = load(never);
+    await tick();
+    clock.advance(3000);
+    expect(await codeOf(second)).toBe('ERC_TIMEOUT');
+    first.decline('incomplete');
+    await tick();
+    const third = await Promise.race([cache.read(request()), tick().then(() => 'waits')]);
+    expect(third).toMatchObject({ next: 'lead' });
+  });
+
   it('the stale value is returned where there is one, and the loader rests', async () => {
     const { load, clock } = await setUpStale({ softTimeoutMs: 9000, hardTimeoutMs: 3000 });
     const { loader, runs } = held<string>();
