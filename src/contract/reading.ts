@@ -1,5 +1,5 @@
 // One reader's way through the cache: what the HTTP side and getOrLoad ask of the core, and what they get.
-import type { Entry, HeaderField, Position } from './entry.js';
+import type { Coding, Entry, HeaderField, Position } from './entry.js';
 import type { BypassReason, DeclineReason } from './events.js';
 import type { Consistency, LayerName, PutOutcome } from './store.js';
 
@@ -60,6 +60,14 @@ export interface Load {
   /** Gives up. Waiting readers compute for themselves, none shares this result. Later calls do nothing. */
   decline(reason: DeclineReason): void;
   readonly settled: boolean;
+}
+
+/** Other forms of stored bodies: made once, off the event loop, kept with the entry. */
+export interface Forms {
+  /** The entry with its body as the handler wrote it among its forms. Rejects for bytes that nobody can decode. */
+  withIdentity(key: string, entry: Entry): Promise<Entry>;
+  /** Begins to make a form for those who come later; at most once for an entry, and not while the machine is busy with others. */
+  make(key: string, entry: Entry, coding: Coding): void;
 }
 
 /** The core as its callers see it. */

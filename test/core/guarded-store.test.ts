@@ -22,6 +22,7 @@ function storeThat(operation: () => Promise<never>): Store & Marks {
     name: 'redis',
     lookup: operation,
     put: operation,
+    keepForm: operation,
     invalidate: operation,
     mark: operation,
     unmark: operation,

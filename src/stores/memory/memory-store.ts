@@ -1,8 +1,9 @@
 // Entries in this process: bounded by bytes, with a bounded share for every owner.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../contract/clock.js';
-import type { Dependency, Entry, Position } from '../../contract/entry.js';
+import type { Dependency, Entry, Form, Position } from '../../contract/entry.js';
 import type { InvalidateOptions, Lookup, PutOutcome, Store } from '../../contract/store.js';
+import { isSameEntry } from '../../entry/codec.js';
 import { keyTag } from '../../entry/tags.js';
 import type { TagTable } from './tag-table.js';
 
@@ -30,21 +31,28 @@ interface Owner {
 
 /** Objects, map slots and list links of one entry, measured as heap growth per entry with empty bodies. */
 const ENTRY_OVERHEAD = 600;
+/** The same of each further form of its body. */
+const FORM_OVERHEAD = 120;
 
 function sizeOf(key: string, entry: Entry): number {
   let bytes = ENTRY_OVERHEAD + entry.body.length + 2 * key.length;
+  for (const form of Object.values(entry.forms ?? {})) bytes += FORM_OVERHEAD + form.length;
   for (const tag of entry.tags) bytes += 24 + tag.length;
   for (const [name, value] of entry.headers) bytes += 48 + name.length + value.length;
   return bytes;
 }
 
-/** A small body is often a view into a large read buffer, which it would keep alive: give it memory of its own. */
 function ownMemory(entry: Entry): Entry {
-  const { body } = entry;
-  if (body.buffer.byteLength <= body.length + 64) return entry;
-  const copy = Buffer.allocUnsafeSlow(body.length);
-  body.copy(copy);
-  return { ...entry, body: copy };
+  const body = ownBytes(entry.body);
+  return body === entry.body ? entry : { ...entry, body };
+}
+
+/** Few bytes are often a view into a large buffer, which they would keep alive: give them memory of their own. */
+function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= bytes.length + 64) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /**
@@ -110,8 +118,19 @@ export class MemoryStore implements Store {
 
   /** Keeps an entry that a shared store has already proved, if the local table agrees and it fits. */
   admit(key: string, entry: Entry): boolean {
+    return this.#admitUntil(key, entry, this.#clock.now() + this.#options.maxTtlMs);
+  }
+
+  keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): void {
+    const slot = this.#slots.peek(key);
+    if (slot === undefined || !isSameEntry(slot.entry, entry)) return;
+    const forms = { ...slot.entry.forms, [form]: ownBytes(bytes) };
+    this.#admitUntil(key, { ...slot.entry, forms }, slot.until);
+  }
+
+  #admitUntil(key: string, entry: Entry, latest: number): boolean {
     const now = this.#clock.now();
-    const until = Math.min(entry.staleAt, now + this.#options.maxTtlMs);
+    const until = Math.min(entry.staleAt, latest);
     const bytes = sizeOf(key, entry);
     if (until <= now || bytes > this.#options.maxBytesPerOwner || bytes > this.#options.maxBytes) return false;
     if (!this.table.holdsEntry(key, entry)) return false;
