@@ -8,6 +8,7 @@ import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
 import { DataSources } from './data-sources.js';
 import { Cache } from './core/cache.js';
+import { BackgroundForms } from './core/forms.js';
 import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
 import { getOrLoad, loadAlone } from './core/get-or-load.js';
@@ -79,6 +80,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
+  const forms = new BackgroundForms(store, clock, emit);
   const sessions = new Sessions({
     leaseMs: resolved.leaseMs,
     follow: (heard, task) => scopes.follow(heard, task),
@@ -137,6 +139,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       const describe = describeRoute(type, routeOptions, policy, options.identify);
       return createMiddleware({
         reader: cache,
+        forms,
         emit,
         clock,
         route: {
@@ -237,6 +240,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     async close() {
       closed = true;
       cache.close();
+      forms.close();
       await dataSources.close();
       invalidations.close();
       await store.close();

@@ -17,10 +17,11 @@ import { entityTagOf, isEntityTag, isNotModified, type Preconditions } from './c
 import { changedFields, fieldsOf, lineOf, storedFields, type Fields } from './header-fields.js';
 import type { Edits } from './intercept.js';
 import { labelHeaders, type Forward } from './labels.js';
+import { isNegotiable } from './negotiate.js';
 import { BODY_FIELDS } from './not-modified.js';
 import { isSendFileDefault, judgeAnswer, type Verdict } from './response-policy.js';
 import type { ResolvedRoute } from './route.js';
-import { lineOfHeader, listFieldNames, mergeNames, type VaryMemory } from './vary.js';
+import { lineOfHeader, listFieldNames, mergeNames, VARIES_BY_CODING, type VaryMemory } from './vary.js';
 
 export interface Leading {
   readonly req: Request;
@@ -64,6 +65,11 @@ export function lead(context: Leading): void {
       const verdict = judge(context, said, demanded, status, bytes, now);
       const stated = sayToBrowser(edits, route, said, after, status, verdict, now - startedAt);
       const etag = chooseEtag(edits, after, verdict.store ? whole?.body : undefined);
+      // This answer is as the handler wrote it; its hits may not be.
+      if (verdict.store && isNegotiable(route.compress, (name) => lineOf(after, name), bytes)) {
+        const names = listFieldNames(lineOfHeader(res.getHeader('Vary')));
+        edits.set('Vary', mergeNames(names, VARIES_BY_CODING).join(', '));
+      }
       if (verdict.store) {
         const { ttlMs, key } = verdict;
         accepted = {

@@ -1,13 +1,15 @@
 // A hit: sends an entry's bytes, or 304 to whoever has them already. No parsing, no serialising, no hashing.
 import type { Request, Response } from 'express';
 import type { Entry } from '../contract/entry.js';
+import { bytesIn } from '../entry/codings.js';
 import { ageMs } from './age.js';
 import { browserCacheControl, givesLifetime, IDENTITY_FIELDS, keepPrivate } from './browser-policy.js';
-import { isNotModified } from './conditional.js';
+import { isNotModified, weakened } from './conditional.js';
 import { labelHeaders, type Outcome } from './labels.js';
 import { BODY_FIELDS } from './not-modified.js';
+import type { Choice } from './negotiate.js';
 import type { ResolvedRoute } from './route.js';
-import { addVary, lineOfHeader, listFieldNames, type VaryMemory } from './vary.js';
+import { addVary, lineOfHeader, listFieldNames, VARIES_BY_CODING, type VaryMemory } from './vary.js';
 
 /**
  * Sends through setHeader, statusCode and end, so that hooks of earlier middleware (compression, sessions, response
@@ -20,16 +22,21 @@ export function replay(
   route: ResolvedRoute,
   vary: VaryMemory,
   entry: Entry,
+  { form, negotiable }: Choice,
   outcome: Outcome,
   now: number,
 ): void {
+  const body = bytesIn(entry, form);
+  if (body === undefined) throw new Error(`The entry is not there as ${form}.`);
+  // RFC 9110 §8.8.3.3: a strong tag names one sequence of bytes, and these are others.
+  const etag = form === 'identity' ? entry.etag : weakened(entry.etag);
   const lastModified = storedLine(entry, 'Last-Modified');
   const ok = entry.status >= 200 && entry.status < 300;
   const current =
     ok &&
     isNotModified(
       { ifNoneMatch: req.headers['if-none-match'], ifModifiedSince: req.headers['if-modified-since'] },
-      { etag: entry.etag === '' ? undefined : entry.etag, lastModified },
+      { etag: etag === '' ? undefined : etag, lastModified },
       now,
     );
 
@@ -40,7 +47,9 @@ export function replay(
     if (name === 'Vary') addVary(res, listFieldNames(lineOfHeader(value)));
     else if (name !== 'Age' && !(current && BODY_FIELDS.has(name.toLowerCase()))) res.setHeader(name, value);
   }
-  if (entry.etag !== '') res.setHeader('ETag', entry.etag);
+  if (etag !== '') res.setHeader('ETag', etag);
+  // RFC 9110 §12.5.5: also where it is sent as it is, for another request might have it otherwise.
+  if (negotiable) addVary(res, VARIES_BY_CODING);
   // RFC 9111 §5.1: Age is what tells a reader that this answer was not made for this request.
   res.setHeader('Age', String(ageSeconds));
   for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) res.setHeader(name, value);
@@ -51,9 +60,10 @@ export function replay(
     return;
   }
   // RFC 9110 §8.6: no Content-Length on 204; everywhere else exact, for HTTP/1.0 and for HEAD.
-  if (entry.status !== 204) res.setHeader('Content-Length', entry.body.length);
+  if (form !== 'identity') res.setHeader('Content-Encoding', form);
+  if (entry.status !== 204) res.setHeader('Content-Length', body.length);
   if (req.method === 'HEAD' || entry.status === 204) res.end();
-  else res.end(entry.body);
+  else res.end(body);
   if (entry.status === 200 && req.method === 'GET') vary.noteSent(res);
 }
 
@@ -61,7 +71,7 @@ export function replay(
 export function takeBack(res: Response, entry: Entry): void {
   res.statusCode = 200;
   for (const [name] of entry.headers) res.removeHeader(name);
-  for (const name of ['ETag', 'Age', 'Cache-Control', 'X-Cache', 'Cache-Status', 'Content-Length'])
+  for (const name of ['ETag', 'Age', 'Cache-Control', 'X-Cache', 'Cache-Status', 'Content-Encoding', 'Content-Length'])
     res.removeHeader(name);
 }
 

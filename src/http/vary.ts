@@ -5,6 +5,9 @@ import type { ResolvedRoute } from './route.js';
 /** So many header names may enter a key; a handler that varies by more has no useful entries. */
 export const MOST_VARY_NAMES = 8;
 
+/** What the Vary of an answer names that may be sent in a content coding (RFC 9110 §12.5.5). */
+export const VARIES_BY_CODING = ['Accept-Encoding'] as const;
+
 /** The field names of a Vary line, as spelled; `*` among them stays. */
 export function listFieldNames(line: string): string[] {
   return line
