@@ -2,9 +2,12 @@
 import zlib from 'node:zlib';
 import compression from 'compression';
 import { expect, it } from '@jest/globals';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import { replay } from '../../src/http/replay.js';
 import type { ResolvedRoute } from '../../src/http/route.js';
-import { onBoth, stage, type Answer, type Scene, type Stage } from './stage.js';
+import { VaryMemory } from '../../src/http/vary.js';
+import { makeEntry } from '../../src/testing/store-suite.js';
+import { onBoth, resolvedRoute, stage, type Answer, type Scene, type Stage } from './stage.js';
 
 const LONG = JSON.stringify({ rows: Array.from({ length: 500 }, (_, i) => ({ student: i, grade: i % 100 })) });
 const ON: Partial<ResolvedRoute> = { compress: { codings: ['br', 'gzip'], minBytes: 1024 } };
@@ -258,6 +261,30 @@ onBoth('hits in a coding', (express) => {
       { kind: 'bypass', reason: 'unavailable' },
     ]);
   });
+});
+
+it('a form that is not there is never said to be sent: nothing is touched', () => {
+  const untouched = new Proxy({} as Response, {
+    set: () => {
+      throw new Error('touched');
+    },
+    get: () => {
+      throw new Error('touched');
+    },
+  });
+  const entry = makeEntry({ epoch: 'one', seq: 0 }, 0);
+  const send = () =>
+    replay(
+      { headers: {}, method: 'GET' } as Request,
+      untouched,
+      resolvedRoute(),
+      new VaryMemory(),
+      entry,
+      { form: 'br', negotiable: true },
+      { label: 'HIT', status: '; hit' },
+      0,
+    );
+  expect(send).toThrow('The entry is not there as br.');
 });
 
 onBoth('compression in front of coded hits', (express) => {
