@@ -6,8 +6,8 @@ import { ageMs } from './age.js';
 import { browserCacheControl, givesLifetime, IDENTITY_FIELDS, keepPrivate } from './browser-policy.js';
 import { isNotModified, weakened } from './conditional.js';
 import { labelHeaders, type Outcome } from './labels.js';
-import { BODY_FIELDS } from './not-modified.js';
 import type { Choice } from './negotiate.js';
+import { BODY_FIELDS } from './not-modified.js';
 import type { ResolvedRoute } from './route.js';
 import { addVary, lineOfHeader, listFieldNames, VARIES_BY_CODING, type VaryMemory } from './vary.js';
 
@@ -59,8 +59,8 @@ export function replay(
     res.end();
     return;
   }
-  // RFC 9110 §8.6: no Content-Length on 204; everywhere else exact, for HTTP/1.0 and for HEAD.
   if (form !== 'identity') res.setHeader('Content-Encoding', form);
+  // RFC 9110 §8.6: no Content-Length on 204; everywhere else exact, for HTTP/1.0 and for HEAD.
   if (entry.status !== 204) res.setHeader('Content-Length', body.length);
   if (req.method === 'HEAD' || entry.status === 204) res.end();
   else res.end(body);
