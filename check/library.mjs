@@ -15,6 +15,8 @@ export const { systemClock } = await built('dist/esm/contract/clock.js');
 export const { Cache } = await built('dist/esm/core/cache.js');
 /** @type {typeof import('../src/core/event-log.js')} */
 export const { createEventLog } = await built('dist/esm/core/event-log.js');
+/** @type {typeof import('../src/core/forms.js')} */
+export const { BackgroundForms } = await built('dist/esm/core/forms.js');
 /** @type {typeof import('../src/core/invalidations.js')} */
 export const { Invalidations } = await built('dist/esm/core/invalidations.js');
 /** @type {typeof import('../src/core/scope.js')} */

@@ -8,6 +8,7 @@ import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
 import { DataSources } from './data-sources.js';
 import { Cache } from './core/cache.js';
+import { BackgroundForms } from './core/forms.js';
 import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
 import { Values } from './core/get-or-load.js';
@@ -91,6 +92,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     emit,
   );
   const values = new Values(cache, scopes, clock, emit);
+  const forms = new BackgroundForms(store, clock, emit);
   const sessions = new Sessions({
     leaseMs: resolved.leaseMs,
     follow: (heard, task) => scopes.follow(heard, task),
@@ -152,6 +154,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       const describe = describeRoute(type, routeOptions, policy, options.identify);
       return createMiddleware({
         reader: cache,
+        forms,
         emit,
         clock,
         route: {
@@ -257,6 +260,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       await allWithin(BOUNDS.closeMs, under, clock);
       cache.close();
       await claims?.close();
+      forms.close();
       await dataSources.close();
       invalidations.close();
       await store.close();

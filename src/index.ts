@@ -16,6 +16,7 @@ export type { ValueCodec } from './entry/value-codec.js';
 export type { Duration, Size } from './options/duration.js';
 export type {
   BrowserPolicy,
+  CompressOptions,
   ConnectOptions,
   MemoryOptions,
   ReportCacheOptions,

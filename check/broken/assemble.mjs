@@ -1,5 +1,6 @@
 // Puts the library's own parts together over a store of the caller's, as far as the example needs it.
 import {
+  BackgroundForms,
   BOUNDS,
   Cache,
   createEventLog,
@@ -50,6 +51,7 @@ export function assemble(options, makeStore) {
   const scopes = new Scopes();
   const bounds = { waitMs: resolved.waitMs, maxTags: BOUNDS.tagsPerEntry };
   const cache = new Cache(store, invalidations, scopes, bounds, clock, emit);
+  const forms = new BackgroundForms(store, clock, emit);
   const typeorm = new TypeormPlugin({ invalidator: invalidations, transactions: scopes, emit, clock });
 
   return {
@@ -68,7 +70,7 @@ export function assemble(options, makeStore) {
         targetTags: () => [],
         invalidate: () => Promise.resolve(),
       };
-      return createMiddleware({ reader: cache, emit, clock, route });
+      return createMiddleware({ reader: cache, forms, emit, clock, route });
     },
     connect: (dataSource) => typeorm.connect(dataSource),
     cascade: (/** @type {[any, any, any?]} */ ...rule) => void typeorm.cascade(...rule),

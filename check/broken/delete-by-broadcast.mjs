@@ -56,6 +56,8 @@ class DeleteByBroadcast {
     return 'stored';
   }
 
+  keepForm() {}
+
   /** @param {readonly string[]} tags */
   async invalidate(tags) {
     const sets = tags.map((tag) => this.#tagged(tag));

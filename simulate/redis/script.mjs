@@ -71,6 +71,7 @@ export class Script extends Opening {
   keep(own, asOf = this.arg(5)) {
     const [key = ''] = this.keys.slice(2);
     const guard = `${this.epoch} ${asOf} ${own.join(' ')}`;
+    this.server.unlink(key);
     this.server.hset(key, [
       ['g', guard],
       ['h', this.args[7] ?? ''],
@@ -78,6 +79,22 @@ export class Script extends Opening {
     ]);
     this.server.pexpire(key, Number(this.arg(7)));
     return 'stored';
+  }
+
+  /** @returns {Reply} */
+  keepForm() {
+    const [key = ''] = this.keys.slice(2);
+    const held = this.server.hash(key);
+    let code = 'gone';
+    if (held && String(held.get('g')) === this.arg(4) && String(held.get('h')) === this.arg(5)) {
+      code = 'held';
+      if (held.has('b')) {
+        this.server.hset(key, [[this.arg(6), this.args[6] ?? '']]);
+        this.server.hdel(key, 'b');
+        code = 'kept';
+      }
+    }
+    return [...this.head(), code];
   }
 
   /** @returns {Reply} */
@@ -215,6 +232,7 @@ export class Script extends Opening {
 export const BODIES = {
   check: (script) => script.check(),
   put: (script) => script.put(),
+  keep: (script) => script.keepForm(),
   bump: (script) => script.bump(),
   mark: (script) => script.mark(),
   clear: (script) => script.clear(),

@@ -16,9 +16,19 @@ export interface Position {
 /** One stored header field; repeated lines stay repeated lines. */
 export type HeaderField = readonly [name: string, value: string | readonly string[]];
 
+/** Content codings that a body can be kept in (RFC 9110 §8.4.1; zstd: RFC 8878). */
+export type Coding = 'br' | 'zstd' | 'gzip';
+
+/** What a body can be sent as: in a coding, or as the handler wrote it. */
+export type Form = 'identity' | Coding;
+
 export interface Entry {
-  /** The bytes to send: an HTTP body, or an encoded value of a loader. */
+  /** The bytes to send: an HTTP body, or an encoded value of a loader. In the form that `coding` names. */
   readonly body: Buffer;
+  /** The content coding of `body`; absent: none. A shared store gives an entry back in the one form that it keeps. */
+  readonly coding?: Coding;
+  /** The same body in other forms, made after it was stored. */
+  readonly forms?: Readonly<Partial<Record<Form, Buffer>>>;
   /** HTTP status; 0 for a loader's value. */
   readonly status: number;
   /** Header fields that the handler set, as it spelled them. */

@@ -1,4 +1,5 @@
 // Every event of the cache as one discriminated union. Ids only: never bodies, headers or filter values.
+import type { Coding } from './entry.js';
 import type { LayerName } from './store.js';
 
 /** Why the cache was not asked. */
@@ -99,6 +100,15 @@ export type CacheEvent =
       readonly kind: 'stored';
       readonly key: string;
       readonly type: string;
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
+  /** The body of an entry was compressed for those who come later; `bytes` is its size now. */
+  | {
+      readonly kind: 'compressed';
+      readonly key: string;
+      readonly type: string;
+      readonly coding: Coding;
       readonly bytes: number;
       readonly durationMs: number;
     }

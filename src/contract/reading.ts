@@ -1,5 +1,5 @@
 // One reader's way through the cache: what the HTTP side and getOrLoad ask of the core, and what they get.
-import type { Entry, HeaderField, Position } from './entry.js';
+import type { Coding, Entry, HeaderField, Position } from './entry.js';
 import type { BypassReason, DeclineReason } from './events.js';
 import type { Consistency, LayerName, PutOutcome } from './store.js';
 
@@ -110,6 +110,14 @@ export interface Load {
   /** It takes too long, which counts as a failure: nobody begins to wait for it any more. Its result may still be stored. */
   giveUp(): void;
   readonly settled: boolean;
+}
+
+/** Other forms of stored bodies: made once, off the event loop, kept with the entry. */
+export interface Forms {
+  /** The entry with its body as the handler wrote it among its forms. Rejects for bytes that nobody can decode. */
+  withIdentity(key: string, entry: Entry): Promise<Entry>;
+  /** Begins to make a form for those who come later; at most once for an entry, and not while the machine is busy with others. */
+  make(key: string, entry: Entry, coding: Coding): void;
 }
 
 /** The core as its callers see it. */

@@ -1,5 +1,5 @@
 // The contract of every store: entries together with the truth about what has been invalidated since.
-import type { Dependency, Entry, Position } from './entry.js';
+import type { Dependency, Entry, Form, Position } from './entry.js';
 
 /**
  * How an entry in this process's memory is proved current: by asking (`strict`), by having asked a moment ago (`lease`),
@@ -115,6 +115,12 @@ export interface Store {
    * never knows.
    */
   refutes?(key: string, entry: Entry): boolean;
+
+  /**
+   * Keeps the body of `entry` in another form as well, or instead, if the store still holds this very entry and has room.
+   * Proves nothing and extends nothing: the entry stays as valid, and as old, as it is.
+   */
+  keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): MaybePromise<void>;
 
   /** Invalidates by tag: O(tags named), whatever the number of entries. Idempotent. Resolves once it is in force. */
   invalidate(tags: readonly string[], options?: InvalidateOptions): MaybePromise<Invalidated>;

@@ -14,6 +14,7 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   bypass: 'debug',
   declined: 'debug',
   stored: 'debug',
+  compressed: 'debug',
   invalidate: 'info',
   rawWrite: 'info',
   swept: 'info',

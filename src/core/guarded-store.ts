@@ -1,6 +1,6 @@
 // A store that may fail, made safe: a deadline on every operation, a breaker before the readers', and their failures become "unavailable" here and nowhere else.
 import type { Clock } from '../contract/clock.js';
-import type { Dependency, Entry, Position } from '../contract/entry.js';
+import type { Dependency, Entry, Form, Position } from '../contract/entry.js';
 import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type {
@@ -62,6 +62,15 @@ export class GuardedStore implements Store, Marks, Claims {
     } catch {
       // Already told. If it is executed all the same, the comparison inside it was still right.
       return 'unavailable';
+    }
+  }
+
+  /** Nobody waits for it: a failure is told and forgotten. */
+  async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
+    try {
+      await this.#request('keepForm', () => this.#inner.keepForm(key, entry, form, bytes));
+    } catch {
+      // Already told.
     }
   }
 

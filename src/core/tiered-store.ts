@@ -1,7 +1,7 @@
 // Memory in front of a shared store: serves from memory only what the shared store proves to be current.
 import type { Backplane, BackplaneListener } from '../contract/backplane.js';
 import type { Clock, TimerHandle } from '../contract/clock.js';
-import type { Dependency, Entry, Position } from '../contract/entry.js';
+import type { Dependency, Entry, Form, Position } from '../contract/entry.js';
 import { errorText } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type {
@@ -101,6 +101,11 @@ export class TieredStore implements Store, BackplaneListener {
 
   refutes(key: string, entry: Entry): boolean {
     return this.#memory.refutes(key, entry);
+  }
+
+  async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
+    await this.#memory.keepForm(key, entry, form, bytes);
+    await this.#shared.keepForm(key, entry, form, bytes);
   }
 
   async invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {

@@ -1,5 +1,5 @@
 // An entry to and from the fields it is stored in: guard, header and body bytes.
-import type { Entry, HeaderField } from '../contract/entry.js';
+import type { Coding, Entry, HeaderField } from '../contract/entry.js';
 
 interface Header {
   readonly status: number;
@@ -23,15 +23,28 @@ export function encodeHeader(entry: Entry): string {
   } satisfies Header);
 }
 
-/** `<epoch> <asOf> <tag> ...`, the form that the scripts read; tags contain no spaces. */
+/** `<epoch> <asOf> <tag> ...`, as the scripts write and read it; tags contain no spaces. */
+export function encodeGuard({ epoch, asOf, tags }: Entry): string {
+  return `${epoch} ${asOf} ${tags.join(' ')}`;
+}
+
+/**
+ * Whether both are one computation's entry, whatever form its body is in. The header names its entity-tag, when it was
+ * computed and how long that took, to the fraction of a microsecond.
+ */
+export function isSameEntry(one: Entry, other: Entry): boolean {
+  return one === other || (encodeGuard(one) === encodeGuard(other) && encodeHeader(one) === encodeHeader(other));
+}
+
 export function parseGuard(guard: string): Pick<Entry, 'epoch' | 'asOf' | 'tags'> {
   const [epoch = '', asOf = '', ...tags] = guard.split(' ');
   return { epoch, asOf: Number(asOf), tags: tags.filter((tag) => tag !== '') };
 }
 
 /** @throws SyntaxError or TypeError for bytes that this version did not write; the caller treats them as a miss. */
-export function decodeEntry(guard: string, header: string, body: Buffer): Entry {
+export function decodeEntry(guard: string, header: string, body: Buffer, coding?: Coding): Entry {
   const { status, headers, etag, type, owner, times } = JSON.parse(header) as Header;
   const [createdAt, staleAt, deleteAt, computeMs] = times;
-  return { body, status, headers, etag, type, owner, createdAt, staleAt, deleteAt, computeMs, ...parseGuard(guard) };
+  const form = coding === undefined ? { body } : { body, coding };
+  return { ...form, status, headers, etag, type, owner, createdAt, staleAt, deleteAt, computeMs, ...parseGuard(guard) };
 }

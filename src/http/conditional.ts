@@ -17,7 +17,7 @@ export interface Validators {
 const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
 /**
- * Weak, because compression in front may send the same entry as two byte sequences (RFC 9110 §8.8.3.3); the same tag
+ * Weak, because the same entry is sent in several codings, here or by compression in front (RFC 9110 §8.8.3.3); the same tag
  * that Express itself makes of these bytes.
  */
 export function entityTagOf(body: Buffer): string {
@@ -27,6 +27,11 @@ export function entityTagOf(body: Buffer): string {
 /** §8.8.3: whether the text is an entity-tag at all; without quotes no browser's copy would ever match. */
 export function isEntityTag(text: string): boolean {
   return ENTITY_TAG.test(text);
+}
+
+/** The same tag as a weak one, which several codings of one body may share. */
+export function weakened(tag: string): string {
+  return tag === '' || tag.startsWith('W/') ? tag : `W/${tag}`;
 }
 
 /** Whether the answer to this GET or HEAD is 304. The caller has made sure that it would be 2xx otherwise (§13.2.1). */

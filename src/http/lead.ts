@@ -17,17 +17,19 @@ import { entityTagOf, isEntityTag, isNotModified, type Preconditions } from './c
 import { changedFields, fieldsOf, lineOf, storedFields, type Fields } from './header-fields.js';
 import type { Edits } from './intercept.js';
 import { labelHeaders, type Forward } from './labels.js';
+import { isNegotiable, type Negotiation } from './negotiate.js';
 import { BODY_FIELDS } from './not-modified.js';
 import { isSendFileDefault, judgeAnswer, type Verdict } from './response-policy.js';
 import type { ResolvedRoute } from './route.js';
 import { isFailure, standIn } from './stand-in.js';
-import { lineOfHeader, listFieldNames, mergeNames, type VaryMemory } from './vary.js';
+import { lineOfHeader, listFieldNames, mergeNames, VARIES_BY_CODING, type VaryMemory } from './vary.js';
 
 export interface Leading {
   readonly req: Request;
   readonly res: Response;
   readonly route: ResolvedRoute;
   readonly vary: VaryMemory;
+  readonly negotiation: Negotiation;
   readonly clock: Clock;
   readonly load: Load;
   /** What to send if the handler fails. */
@@ -43,7 +45,7 @@ const HIDDEN = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as co
 
 /** Prepares the response for the handler. From here on the load is settled whatever happens to the response. */
 export function lead(context: Leading): void {
-  const { req, res, route, vary, clock, load, fallback } = context;
+  const { req, res, route, vary, negotiation, clock, load, fallback } = context;
   const before = fieldsOf(res);
   const startedAt = clock.now();
   const hidden = hideFrom(req.headers);
@@ -58,7 +60,14 @@ export function lead(context: Leading): void {
       hidden.giveBack();
       accepted = undefined;
       if (fallback !== undefined && isFailure(res.statusCode, route.storeStatuses) && !load.settled) {
-        const decision = standIn({ req, res, route, vary }, before, fallback, edits, context.fwd, clock.now());
+        const decision = standIn(
+          { req, res, route, vary, negotiation },
+          before,
+          fallback,
+          edits,
+          context.fwd,
+          clock.now(),
+        );
         if (decision !== undefined) {
           load.decline('error');
           return decision;
@@ -74,6 +83,11 @@ export function lead(context: Leading): void {
       const verdict = judge(context, said, demanded, status, bytes, now);
       const stated = sayToBrowser(edits, context, said, after, status, verdict, now - startedAt);
       const etag = chooseEtag(edits, after, verdict.store ? whole?.body : undefined);
+      // This answer is as the handler wrote it; its hits may not be.
+      if (verdict.store && isNegotiable(route.compress, (name) => lineOf(after, name), bytes)) {
+        const names = listFieldNames(lineOfHeader(res.getHeader('Vary')));
+        edits.set('Vary', mergeNames(names, VARIES_BY_CODING).join(', '));
+      }
       if (verdict.store) {
         const { ttlMs, key, withoutGrace } = verdict;
         accepted = {

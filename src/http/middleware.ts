@@ -3,9 +3,11 @@ import type { NextFunction, Request, Response } from 'express';
 import type { Clock } from '../contract/clock.js';
 import { errorText } from '../contract/errors.js';
 import type { BypassReason, EventSink } from '../contract/events.js';
-import type { Reader, Turn } from '../contract/reading.js';
+import type { Forms, Reader, Turn } from '../contract/reading.js';
+import { bytesIn } from '../entry/codings.js';
 import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward } from './labels.js';
 import { lead } from './lead.js';
+import { Negotiation } from './negotiate.js';
 import { holdEndFor, passThrough } from './pass-through.js';
 import { planStep, type Ask } from './plan.js';
 import { ONLY_IF_CACHED, OVERLOADED, OVERLOADED_RETRY_S, sendProblem } from './problem.js';
@@ -15,6 +17,7 @@ import { VaryMemory } from './vary.js';
 
 export interface MiddlewareParts {
   readonly reader: Reader;
+  readonly forms: Forms;
   /** Gets the bypasses decided here; every other event is the reader's. */
   readonly emit: EventSink;
   readonly clock: Clock;
@@ -42,12 +45,14 @@ function takenResponses(): WeakSet<object> {
  */
 export function createMiddleware({
   reader,
+  forms,
   emit,
   clock,
   route: given,
 }: MiddlewareParts): (req: Request, res: Response, next: NextFunction) => void {
   const route: ResolvedRoute = { ...given, cacheName: printCacheName(given.cacheName) };
   const vary = new VaryMemory();
+  const negotiation = new Negotiation(route.compress);
 
   function bypass(res: Response, reason: BypassReason, fwd: Forward = 'bypass', detail?: string): void {
     emit({ kind: 'bypass', type: route.type, reason, ...(detail === undefined ? {} : { detail }) });
@@ -57,7 +62,7 @@ export function createMiddleware({
   function take(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn): void {
     switch (turn.next) {
       case 'serve':
-        serve(req, res, next, turn);
+        serve(req, res, next, ask, turn);
         return;
       case 'none':
         sendProblem(res, route, answeredHere('MISS', 'only-if-cached'), ONLY_IF_CACHED);
@@ -76,10 +81,14 @@ export function createMiddleware({
     }
   }
 
-  function serve(req: Request, res: Response, next: NextFunction, turn: Turn & { next: 'serve' }): void {
+  function serve(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn & { next: 'serve' }): void {
     const now = clock.now();
+    const { entry } = turn;
+    const choice = negotiation.choose(entry, req.headers['accept-encoding'], res);
     try {
-      replay({ req, res, route, vary }, turn.entry, hit(turn, now), now);
+      replay({ req, res, route, vary, negotiation }, entry, choice, hit(turn, now), now);
+      // A reader whose copy is current needs no body, nor will he soon.
+      if (choice.wanted !== undefined && res.statusCode !== 304) forms.make(ask.request.key, entry, choice.wanted);
     } catch (error) {
       // Once sent there is nothing to fall back to, and the error is that of a hook in front.
       if (res.headersSent) throw error;
@@ -99,7 +108,7 @@ export function createMiddleware({
         load.decline('head');
         passThrough(res, route, forwarded('MISS', fwd, detail));
       } else {
-        lead({ req, res, route, vary, clock, load, fallback, baseKey: ask.baseKey, fwd, detail });
+        lead({ req, res, route, vary, negotiation, clock, load, fallback, baseKey: ask.baseKey, fwd, detail });
       }
       load.run(() => {
         ran = true;
@@ -111,6 +120,25 @@ export function createMiddleware({
       bypass(res, 'unavailable', 'bypass', errorText(error));
       next();
     }
+  }
+
+  /** The turn, once its entry is there in the form in which it will be sent: from Redis it may come in another. */
+  function inForm(req: Request, res: Response, ask: Ask, turn: Turn): Turn | Promise<Turn> {
+    if (turn.next === 'lead') return withFallbackInForm(ask, turn);
+    if (turn.next !== 'serve') return turn;
+    const { form } = negotiation.choose(turn.entry, req.headers['accept-encoding'], res);
+    if (bytesIn(turn.entry, form) !== undefined) return turn;
+    return forms.withIdentity(ask.request.key, turn.entry).then((entry) => ({ ...turn, entry }));
+  }
+
+  /** What stands in for a failure has no time to wait for: as it is written it can be sent to everybody. */
+  function withFallbackInForm(ask: Ask, turn: Turn & { next: 'lead' }): Turn | Promise<Turn> {
+    const { fallback, ...alone } = turn;
+    if (fallback === undefined || bytesIn(fallback.entry, 'identity') !== undefined) return turn;
+    return forms.withIdentity(ask.request.key, fallback.entry).then(
+      (entry) => ({ ...alone, fallback: { ...fallback, entry } }),
+      () => alone,
+    );
   }
 
   /** A turn that is awaited: the client may go meanwhile. */
@@ -155,7 +183,9 @@ export function createMiddleware({
     }
     let turn: Turn | Promise<Turn>;
     try {
-      turn = reader.read(step.request);
+      const asked = reader.read(step.request);
+      turn =
+        asked instanceof Promise ? asked.then((known) => inForm(req, res, step, known)) : inForm(req, res, step, asked);
     } catch (error) {
       bypass(res, 'unavailable', 'bypass', errorText(error));
       next();

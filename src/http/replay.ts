@@ -1,19 +1,22 @@
 // A hit: sends an entry's bytes, or 304 to whoever has them already. No parsing, no serialising, no hashing.
 import type { Request, Response } from 'express';
 import type { Entry } from '../contract/entry.js';
+import { bytesIn } from '../entry/codings.js';
 import { ageMs } from './age.js';
 import { browserCacheControl, givesLifetime, IDENTITY_FIELDS, keepPrivate } from './browser-policy.js';
-import { isNotModified } from './conditional.js';
+import { isNotModified, weakened } from './conditional.js';
 import { labelHeaders, type Outcome } from './labels.js';
+import type { Choice, Negotiation } from './negotiate.js';
 import { BODY_FIELDS } from './not-modified.js';
 import type { ResolvedRoute } from './route.js';
-import { addVary, lineOfHeader, listFieldNames, type VaryMemory } from './vary.js';
+import { addVary, lineOfHeader, listFieldNames, VARIES_BY_CODING, type VaryMemory } from './vary.js';
 
 export interface Replay {
   readonly req: Request;
   readonly res: Response;
   readonly route: ResolvedRoute;
   readonly vary: VaryMemory;
+  readonly negotiation: Negotiation;
 }
 
 /**
@@ -21,9 +24,9 @@ export interface Replay {
  * time) run as for any answer. `Range` is ignored, as RFC 9110 §14.2 allows, and so is If-Match, as §13.1.1 allows a
  * cache.
  */
-export function replay(parts: Replay, entry: Entry, outcome: Outcome, now: number): void {
+export function replay(parts: Replay, entry: Entry, choice: Choice, outcome: Outcome, now: number): void {
   const { req, res, vary } = parts;
-  const body = prepareReplay(parts, entry, outcome, now);
+  const body = prepareReplay(parts, entry, choice, outcome, now);
   if (body === undefined || req.method === 'HEAD') res.end();
   else res.end(body);
   if (res.statusCode === 200 && req.method === 'GET') vary.noteSent(res);
@@ -33,16 +36,21 @@ export function replay(parts: Replay, entry: Entry, outcome: Outcome, now: numbe
 export function prepareReplay(
   { req, res, route, vary }: Replay,
   entry: Entry,
+  { form, negotiable }: Choice,
   outcome: Outcome,
   now: number,
 ): Buffer | undefined {
+  const body = bytesIn(entry, form);
+  if (body === undefined) throw new Error(`The entry is not there as ${form}.`);
+  // RFC 9110 §8.8.3.3: a strong tag names one sequence of bytes, and these are others.
+  const etag = form === 'identity' ? entry.etag : weakened(entry.etag);
   const lastModified = storedLine(entry, 'Last-Modified');
   const ok = entry.status >= 200 && entry.status < 300;
   const current =
     ok &&
     isNotModified(
       { ifNoneMatch: req.headers['if-none-match'], ifModifiedSince: req.headers['if-modified-since'] },
-      { etag: entry.etag === '' ? undefined : entry.etag, lastModified },
+      { etag: etag === '' ? undefined : etag, lastModified },
       now,
     );
 
@@ -53,7 +61,9 @@ export function prepareReplay(
     if (name === 'Vary') addVary(res, listFieldNames(lineOfHeader(value)));
     else if (name !== 'Age' && !(current && BODY_FIELDS.has(name.toLowerCase()))) res.setHeader(name, value);
   }
-  if (entry.etag !== '') res.setHeader('ETag', entry.etag);
+  if (etag !== '') res.setHeader('ETag', etag);
+  // RFC 9110 §12.5.5: also where it is sent as it is, for another request might have it otherwise.
+  if (negotiable) addVary(res, VARIES_BY_CODING);
   // RFC 9111 §5.1: Age is what tells a reader that this answer was not made for this request.
   res.setHeader('Age', String(ageSeconds));
   for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) res.setHeader(name, value);
@@ -62,17 +72,18 @@ export function prepareReplay(
     addVary(res, vary.sent);
     return undefined;
   }
+  if (form !== 'identity') res.setHeader('Content-Encoding', form);
   // RFC 9110 §8.6: no Content-Length on 204; everywhere else exact, for HTTP/1.0 and for HEAD.
   if (entry.status === 204) return undefined;
-  res.setHeader('Content-Length', entry.body.length);
-  return entry.body;
+  res.setHeader('Content-Length', body.length);
+  return body;
 }
 
 /** Removes what a failed replay has left, so that the handler starts from a clean response. */
 export function takeBack(res: Response, entry: Entry): void {
   res.statusCode = 200;
   for (const [name] of entry.headers) res.removeHeader(name);
-  for (const name of ['ETag', 'Age', 'Cache-Control', 'X-Cache', 'Cache-Status', 'Content-Length'])
+  for (const name of ['ETag', 'Age', 'Cache-Control', 'X-Cache', 'Cache-Status', 'Content-Encoding', 'Content-Length'])
     res.removeHeader(name);
 }
 

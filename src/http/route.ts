@@ -1,6 +1,6 @@
 // A cached route with every option resolved: all that the HTTP side knows about configuration.
 import type { Request } from 'express';
-import type { Position } from '../contract/entry.js';
+import type { Coding, Position } from '../contract/entry.js';
 import type { BypassReason } from '../contract/events.js';
 import type { Share } from '../contract/identity.js';
 import type { Coalesce, Freshness } from '../contract/reading.js';
@@ -12,6 +12,14 @@ import type { Consistency } from '../contract/store.js';
  * invalidation reaches such a copy. `no-store`: keep none.
  */
 export type BrowserPolicy = 'revalidate' | 'ttl' | 'no-store' | number;
+
+/** In which codings hits are sent, and from which size on. */
+export interface CompressPolicy {
+  /** In the order in which they are preferred where a client does not care; none: as the handler wrote it, always. */
+  readonly codings: readonly Coding[];
+  /** Smaller bodies are sent as they are. */
+  readonly minBytes: number;
+}
 
 /** The body of an `application/problem+json` answer (RFC 9457 §3.1), with two members of our own. */
 export interface ProblemDetails {
@@ -44,6 +52,7 @@ export interface ResolvedRoute {
   readonly share: Share;
   /** Larger bodies pass through and are not stored, bytes. */
   readonly maxEntryBytes: number;
+  readonly compress: CompressPolicy;
   /** Whether no-cache, max-age, min-fresh, only-if-cached and no-store of the request count (RFC 9111 §5.2.1). */
   readonly requestDirectives: 'honour' | 'ignore';
   /** Statuses that are stored; those that RFC 9111 forbids are not, even if named. */

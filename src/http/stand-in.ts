@@ -29,10 +29,12 @@ export function standIn(
 ): HeadDecision | undefined {
   const served = fallback.take();
   if (served === undefined) return undefined;
-  const { res, vary } = replay;
+  const { req, res, vary, negotiation } = replay;
   const outcome = stoodIn(served, fwd, res.statusCode, now);
   restore(replay, before, edits);
-  const instead = prepareReplay(replay, served.entry, outcome, now);
+  const { entry } = fallback;
+  const choice = negotiation.choose(entry, req.headers['accept-encoding'], res);
+  const instead = prepareReplay(replay, entry, choice, outcome, now);
   if (res.statusCode === 200) vary.noteSent(res);
   return { status: res.statusCode, collect: false, swallow: true, instead };
 }

@@ -5,6 +5,9 @@ import type { ResolvedRoute } from './route.js';
 /** So many header names may enter a key; a handler that varies by more has no useful entries. */
 export const MOST_VARY_NAMES = 8;
 
+/** What the Vary of an answer names that may be sent in a content coding (RFC 9110 §12.5.5). */
+export const VARIES_BY_CODING = ['Accept-Encoding'] as const;
+
 /** The field names of a Vary line, as spelled; `*` among them stays. */
 export function listFieldNames(line: string): string[] {
   return line
@@ -15,9 +18,12 @@ export function listFieldNames(line: string): string[] {
 
 /** Adds names to the Vary that the response has so far, each once whatever its case. `Vary: *` already says it all. */
 export function addVary(res: ServerResponse, names: readonly string[]): void {
+  const [only] = names;
+  if (only === undefined) return;
   const now = lineOfHeader(res.getHeader('Vary'));
-  const merged = mergeNames(listFieldNames(now), names);
-  if (names.length > 0) res.setHeader('Vary', merged.join(', '));
+  // The usual case of a hit: nothing to read, nothing to compare.
+  if (now === '' && names.length === 1) res.setHeader('Vary', only);
+  else res.setHeader('Vary', mergeNames(listFieldNames(now), names).join(', '));
 }
 
 export function mergeNames(some: readonly string[], more: readonly string[]): string[] {
@@ -47,6 +53,8 @@ export function lineOfHeader(value: number | string | readonly string[] | undefi
 export class VaryMemory {
   #names: readonly string[] = [];
   #sent: readonly string[] = [];
+  /** Answers of a route say the same again and again. */
+  #lastNoted: ReturnType<ServerResponse['getHeader']>;
 
   /** Lower case and sorted, so that every process makes the same key. */
   get names(): readonly string[] {
@@ -74,7 +82,8 @@ export class VaryMemory {
   /** Remembers the Vary of a 200 as it was sent. */
   noteSent(res: ServerResponse): void {
     const value = res.getHeader('Vary');
-    if (value === undefined) return;
+    if (value === undefined || value === this.#lastNoted) return;
+    this.#lastNoted = value;
     const names = listFieldNames(lineOfHeader(value));
     if (names.includes('*')) return;
     if (names.every((name) => this.#sent.includes(name))) return;

@@ -47,6 +47,8 @@ export const DEFAULTS = {
   softTimeout: '0s' as Duration,
   /** Larger answers pass through. */
   maxEntryBytes: '5mb' as Size,
+  /** A packet holds as much; `compression` begins there, too. */
+  compressMinBytes: '1kb' as Size,
   /** Under `lease`: how long memory serves without asking. */
   lease: '250ms' as Duration,
   /** For one operation of Redis; then the reader gets the computed report. */

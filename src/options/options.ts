@@ -1,5 +1,6 @@
 // What users may set: every option with its unit, default and consequence.
 import type { Request } from 'express';
+import type { Coding } from '../contract/entry.js';
 import type { CacheEvent } from '../contract/events.js';
 import type { Identity, Share } from '../contract/identity.js';
 import type { Logger } from '../contract/logger.js';
@@ -16,6 +17,17 @@ import type { Duration, Size } from './duration.js';
  * was invalidated, and nothing can recall it. `no-store`: keep nothing.
  */
 export type BrowserPolicy = 'revalidate' | 'ttl' | 'no-store' | Duration;
+
+/** How hits are compressed. */
+export interface CompressOptions {
+  /**
+   * The codings that are offered, in the order in which they are preferred where a client does not care; `zstd` only where
+   * Node knows it (22.15, 23.8). @default ['br', 'zstd', 'gzip']
+   */
+  readonly encodings?: readonly Coding[];
+  /** Smaller bodies are sent as they are. @default '1kb' */
+  readonly minBytes?: Size;
+}
 
 /** Policy of a report type; a route may override it. */
 export interface TypeOptions {
@@ -62,6 +74,12 @@ export interface TypeOptions {
    * ERC_TIMEOUT. What the loader returns later is stored if it is still current. @default none
    */
   readonly hardTimeout?: Duration;
+  /**
+   * Send hits of text and JSON compressed to who accepts it. Each body is compressed once, after somebody has wanted it
+   * and has been answered. Switch it off for a report that shows a secret of its reader beside words that others can put
+   * into its URL: the size of compressed answers can give such secrets away (BREACH). @default true
+   */
+  readonly compress?: boolean | CompressOptions;
 }
 
 export interface MemoryOptions {

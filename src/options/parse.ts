@@ -1,14 +1,16 @@
 // Raw options to resolved ones, once, when the cache is made: what is wrong is said here and changes nothing.
+import type { Coding } from '../contract/entry.js';
 import { ReportCacheError } from '../contract/errors.js';
 import type { Share } from '../contract/identity.js';
 import type { Coalesce } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
+import { ALL_CODINGS, CODINGS } from '../entry/codings.js';
 import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
 import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
 import { parseDuration, parseSize } from './duration.js';
 import { parseFreshness, type FreshnessPolicy } from './freshness.js';
-import type { ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
+import type { CompressOptions, ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
 
 /** What the browser is told; a number is a lifetime in seconds. */
 export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
@@ -19,6 +21,8 @@ export interface TypePolicy extends FreshnessPolicy {
   readonly coalesce: Coalesce;
   readonly browser: ResolvedBrowser;
   readonly maxEntryBytes: number;
+  /** No codings: switched off. */
+  readonly compress: { readonly codings: readonly Coding[]; readonly minBytes: number };
 }
 
 export interface ResolvedOptions {
@@ -80,15 +84,18 @@ const TYPE_OPTIONS = [
   'refreshAhead',
   'softTimeout',
   'hardTimeout',
+  'compress',
 ] as const satisfies readonly (keyof TypeOptions)[];
 const ROUTE_OPTIONS = [
   'ttl',
   'consistency',
+  'coalesce',
   'browser',
   'maxEntryBytes',
   'grace',
   'jitter',
   'refreshAhead',
+  'compress',
   'report',
   'filters',
   'tags',
@@ -106,8 +113,7 @@ const TOKEN = /^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]{0,63}$/;
 
 /** @throws ERC_OPTION, ERC_IDENTIFY_REQUIRED */
 export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new ReportCacheError('ERC_OPTION', 'The options are missing.');
+  if (typeof options !== 'object') throw new ReportCacheError('ERC_OPTION', 'The options are missing.');
   onlyKnown(options, CACHE_OPTIONS, '');
   if (typeof options.identify !== 'function')
     throw new ReportCacheError('ERC_IDENTIFY_REQUIRED', '`identify` is missing.');
@@ -194,7 +200,22 @@ export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, 
         ? base.maxEntryBytes
         : parseSize(options.maxEntryBytes ?? DEFAULTS.maxEntryBytes, `${path}.maxEntryBytes`),
     ...parseFreshness(options, base, path),
+    compress:
+      options.compress === undefined && base
+        ? base.compress
+        : parseCompress(options.compress ?? true, `${path}.compress`),
   };
+}
+
+function parseCompress(given: boolean | CompressOptions, option: string): TypePolicy['compress'] {
+  const options = typeof given === 'boolean' ? {} : given;
+  if (typeof options !== 'object') throw wrong(option, given, 'true, false, or { encodings, minBytes }');
+  onlyKnown(options, ['encodings', 'minBytes'], `${option}.`);
+  const { encodings = ALL_CODINGS, minBytes = DEFAULTS.compressMinBytes } = options;
+  if (!Array.isArray(encodings) || encodings.length === 0 || encodings.some((one) => !ALL_CODINGS.includes(one)))
+    throw wrong(`${option}.encodings`, encodings, `a list of ${ALL_CODINGS.join(', ')}`);
+  const codings = given === false ? [] : encodings.filter((coding) => CODINGS.includes(coding));
+  return { codings, minBytes: parseSize(minBytes, `${option}.minBytes`) };
 }
 
 function parseBrowser(browser: NonNullable<TypeOptions['browser']>, option: string): ResolvedBrowser {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import type { Store } from '../contract/store.js';
+import { bytesIn } from '../entry/codings.js';
 
 /** The two functions of the test runner that are used; jest, vitest and node:test have them. */
 export interface Runner {
@@ -109,6 +110,54 @@ export function storeSuite({ describe, it }: Runner, name: string, create: () =>
       await store.put(`${KEY}x`, makeEntry(position, clock.now(), { body: Buffer.from('two') }));
       assert.equal(await hitBody(store, KEY), 'one');
       assert.equal(await hitBody(store, `${KEY}x`), 'two');
+    });
+
+    scenario('another form of a body comes with its entry, which is otherwise as it was', async ({ store, clock }) => {
+      const position = await store.position();
+      const entry = makeEntry(position, clock.now(), { body: Buffer.from('plain, and longer than coded') });
+      await store.put(KEY, entry);
+      await store.keepForm(KEY, entry, 'gzip', Buffer.from('coded'));
+      const found = await store.lookup(KEY);
+      assert(found.outcome === 'hit');
+      assert.equal(bytesIn(found.entry, 'gzip')?.toString(), 'coded');
+      const bare = { body: undefined, coding: undefined, forms: undefined };
+      assert.deepEqual({ ...found.entry, ...bare }, { ...entry, ...bare });
+      await store.invalidate(['student:1']);
+      assert.equal((await store.lookup(KEY)).outcome, 'miss');
+    });
+
+    scenario('a form of an entry that was replaced is not kept', async ({ store, clock }) => {
+      const position = await store.position();
+      const older = makeEntry(position, clock.now());
+      await store.put(KEY, older);
+      await store.put(KEY, makeEntry(position, clock.now() + 1, { body: Buffer.from('newer') }));
+      await store.keepForm(KEY, older, 'gzip', Buffer.from('older, coded'));
+      const found = await store.lookup(KEY);
+      assert(found.outcome === 'hit');
+      assert.equal(bytesIn(found.entry, 'identity')?.toString(), 'newer');
+      assert.equal(bytesIn(found.entry, 'gzip'), undefined);
+    });
+
+    scenario('a put leaves no form of the entry that it replaces', async ({ store, clock }) => {
+      const position = await store.position();
+      const older = makeEntry(position, clock.now());
+      await store.put(KEY, older);
+      await store.keepForm(KEY, older, 'gzip', Buffer.from('older, coded'));
+      await store.put(KEY, makeEntry(position, clock.now(), { body: Buffer.from('newer') }));
+      const found = await store.lookup(KEY);
+      assert(found.outcome === 'hit');
+      assert.equal(bytesIn(found.entry, 'identity')?.toString(), 'newer');
+      assert.equal(bytesIn(found.entry, 'gzip'), undefined);
+    });
+
+    scenario('a form of an entry that is gone brings nothing back', async ({ store, clock }) => {
+      const entry = makeEntry(await store.position(), clock.now());
+      await store.keepForm(KEY, entry, 'gzip', Buffer.from('coded'));
+      assert.equal(await hitBody(store, KEY), undefined);
+      await store.put(KEY, entry);
+      await store.invalidate(['student:1']);
+      await store.keepForm(KEY, entry, 'gzip', Buffer.from('coded'));
+      assert.equal(await hitBody(store, KEY), undefined);
     });
 
     scenario('an entry past its ttl comes back until deleteAt and not at it', async ({ store, clock }) => {

@@ -27,6 +27,7 @@ function storeThat(operation: () => Promise<never>): Shared {
     name: 'redis',
     lookup: operation,
     put: operation,
+    keepForm: operation,
     invalidate: operation,
     mark: operation,
     unmark: operation,
@@ -128,6 +129,7 @@ describe('the breaker before readers', () => {
     };
     const inner: Shared = {
       name: 'redis',
+      keepForm: operation('keepForm'),
       claim: operation('claim'),
       renewClaim: operation('renewClaim'),
       endClaim: operation('endClaim'),

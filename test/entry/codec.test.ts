@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { WIRE_VERSION, type Entry } from '../../src/contract/entry.js';
-import { decodeEntry, encodeHeader } from '../../src/entry/codec.js';
+import { decodeEntry, encodeGuard, encodeHeader, isSameEntry } from '../../src/entry/codec.js';
 import { structuredCodec } from '../../src/entry/value-codec.js';
 
 interface Golden {
@@ -28,6 +28,18 @@ describe('wire format', () => {
 
   it('writes what will be read', () => {
     expect(encodeHeader({ ...golden.entry, body: Buffer.alloc(0) })).toBe(golden.header);
+  });
+
+  it('writes the guard as PUT does, so that KEEP finds it equal', () => {
+    expect(encodeGuard({ ...golden.entry, body: Buffer.alloc(0) })).toBe(golden.guard);
+  });
+
+  it('an entry that was written and read is the same one, in whatever form', () => {
+    const entry = { ...golden.entry, body: Buffer.from('plain') };
+    const read = decodeEntry(golden.guard, golden.header, Buffer.from('coded'), 'gzip');
+    expect([read.coding, isSameEntry(entry, read)]).toEqual(['gzip', true]);
+    for (const other of [{ asOf: 42 }, { epoch: 'x' }, { etag: '"b"' }, { createdAt: 1 }, { computeMs: 12.500_1 }])
+      expect(isSameEntry(entry, { ...read, ...other })).toBe(false);
   });
 
   it('refuses bytes that it did not write', () => {

@@ -1,5 +1,5 @@
 // Any store behind promises: proves that callers do not depend on an answer being synchronous.
-import type { Dependency, Entry, Position } from '../../src/contract/entry.js';
+import type { Dependency, Entry, Form, Position } from '../../src/contract/entry.js';
 import type { Consistency, Lookup, PutOutcome, Store } from '../../src/contract/store.js';
 
 export class AsyncStore implements Store {
@@ -17,6 +17,11 @@ export class AsyncStore implements Store {
   }
   refutes(key: string, entry: Entry): boolean {
     return this.inner.refutes?.(key, entry) ?? false;
+  }
+
+  async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
+    await Promise.resolve();
+    await this.inner.keepForm(key, entry, form, bytes);
   }
   async invalidate(tags: readonly string[]): Promise<Position> {
     await Promise.resolve();

@@ -1,7 +1,7 @@
 // A shared store inside the test: one truth, several clients whose pushes and answers can be lost, held or broken.
 import type { Backplane, BackplaneListener } from '../../src/contract/backplane.js';
 import type { Clock } from '../../src/contract/clock.js';
-import type { Dependency, Entry, Position } from '../../src/contract/entry.js';
+import type { Dependency, Entry, Form, Position } from '../../src/contract/entry.js';
 import type { Invalidated, InvalidateOptions, Lookup, PutOutcome, Store } from '../../src/contract/store.js';
 import { MemoryStore } from '../../src/stores/memory/memory-store.js';
 import { TagTable } from '../../src/stores/memory/tag-table.js';
@@ -166,6 +166,10 @@ export class HubClient implements Store, Backplane {
       await gate.gate;
     }
     return outcome;
+  }
+
+  async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
+    if (!this.broken) this.hub.truth.keepForm(key, entry, form, bytes);
   }
 
   async invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {

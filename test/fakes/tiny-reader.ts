@@ -1,6 +1,6 @@
 // The smallest honest Reader: one map, one running load per key, and a record of what it was asked and told.
 import type { Clock } from '../../src/contract/clock.js';
-import type { Entry } from '../../src/contract/entry.js';
+import type { Entry, Form } from '../../src/contract/entry.js';
 import type { DeclineReason } from '../../src/contract/events.js';
 import type { Draft, Load, Reader, ReadRequest, Turn } from '../../src/contract/reading.js';
 
@@ -39,6 +39,12 @@ export class TinyReader implements Reader {
   invalidate(): void {
     for (const key of this.entries.keys()) this.#gone.add(key);
     this.entries.clear();
+  }
+
+  /** Keeps it with the entry, as a store does. */
+  keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): void {
+    if (this.entries.get(key) === entry) this.entries.set(key, { ...entry, forms: { ...entry.forms, [form]: bytes } });
+    this.#notify();
   }
 
   /** The only entry. */

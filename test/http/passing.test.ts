@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from '@jest/globals';
 import type { Request, RequestHandler, Response } from 'express';
+import { BackgroundForms } from '../../src/core/forms.js';
 import { createMiddleware } from '../../src/http/middleware.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { TinyReader } from '../fakes/tiny-reader.js';
@@ -320,6 +321,7 @@ onBoth('bypass', (express) => {
     const { reader, clock } = outer;
     const inner = createMiddleware({
       reader,
+      forms: new BackgroundForms(reader, clock, () => undefined),
       emit: () => undefined,
       clock,
       route: resolvedRoute({ cacheName: 'inner' }),
@@ -334,7 +336,13 @@ onBoth('bypass', (express) => {
 it('hands on what next() throws, once, outside Express', async () => {
   const clock = new FakeClock();
   const reader = new TinyReader(clock);
-  const middleware = createMiddleware({ reader, emit: () => undefined, clock, route: resolvedRoute() });
+  const middleware = createMiddleware({
+    reader,
+    forms: new BackgroundForms(reader, clock, () => undefined),
+    emit: () => undefined,
+    clock,
+    route: resolvedRoute(),
+  });
   const calls: unknown[] = [];
   const server = http.createServer((req, res) => {
     Object.assign(req, { originalUrl: req.url, get: () => undefined });

@@ -7,6 +7,7 @@ import { afterEach, describe } from '@jest/globals';
 import type express from 'express';
 import type { Application, ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { CacheEvent } from '../../src/contract/events.js';
+import { BackgroundForms } from '../../src/core/forms.js';
 import { createMiddleware } from '../../src/http/middleware.js';
 import type { ResolvedRoute } from '../../src/http/route.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -88,6 +89,7 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
     browser: 'revalidate',
     share: 'user',
     maxEntryBytes: 1_000_000,
+    compress: { codings: [], minBytes: 1024 },
     requestDirectives: 'honour',
     storeStatuses: new Set([200]),
     cacheName: 'reports',
@@ -115,13 +117,15 @@ export async function stage(framework: Express, scene: Scene): Promise<Stage> {
     },
     ...scene.route,
   });
+  const emit = (event: CacheEvent) => void events.push(event);
+  const forms = new BackgroundForms(reader, clock, emit);
   const app = framework();
   scene.settings?.(app);
   let runs = 0;
   for (const middleware of scene.front ?? []) app.use(middleware);
   app.all(
     '/report',
-    createMiddleware({ reader, emit: (event) => events.push(event), clock, route }),
+    createMiddleware({ reader, forms, emit, clock, route }),
     ...(scene.behind ?? []),
     (req, res, next) => {
       runs += 1;

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { createReportCache, type ReportCacheOptions, type RouteOptions } from '../../src/index.js';
+import type { Coding } from '../../src/contract/entry.js';
+import { CODINGS } from '../../src/entry/codings.js';
+import { parseOptions, parseRoute, type TypePolicy } from '../../src/options/parse.js';
 import { DEFAULT_TYPES, DEFAULTS } from '../../src/options/defaults.js';
 import { parseDuration, parseSize } from '../../src/options/duration.js';
 import { root } from '../house/sources.js';
@@ -87,12 +90,47 @@ describe('cache()', () => {
     [{ ttl: 300 }],
     [{ tables: [''] }],
     [{ coalesce: true }],
+    [{ compress: 'gzip' }],
+    [{ compress: { encodings: ['deflate'] } }],
+    [{ compress: { encodings: [] } }],
+    [{ compress: { encodings: 'gzip' } }],
+    [{ compress: { minBytes: 0 } }],
+    [{ compress: { minBytes: '1 kb' } }],
+    [{ compress: { level: 9 } }],
   ])('refuses %j when the route is set up', (options) => {
     expect(route('default', options)).toThrow(/ERC_(OPTION|FILTER|TAG)/);
   });
 
   it('refuses an unknown type and names those there are', () => {
     expect(route('progress', {})).toThrow(/ERC_TYPE_UNKNOWN.*student_progress/);
+  });
+});
+
+describe('compress', () => {
+  const { types } = parseOptions({
+    identify,
+    types: { off: { compress: false }, gzip: { compress: { encodings: ['gzip'] } } },
+  });
+  const policy = (type: string) => types.get(type) as TypePolicy;
+
+  it('is on, with what this Node knows', () => {
+    expect(policy('default').compress).toEqual({ codings: CODINGS, minBytes: 1024 });
+    expect(parseRoute({ compress: true }, policy('off')).compress).toEqual({ codings: CODINGS, minBytes: 1024 });
+  });
+
+  it('is what the type says where a route says nothing, and off without codings', () => {
+    expect(parseRoute({}, policy('gzip')).compress).toEqual({ codings: ['gzip'], minBytes: 1024 });
+    expect(parseRoute({}, policy('off')).compress.codings).toEqual([]);
+    expect(parseRoute({ compress: false }, policy('gzip')).compress.codings).toEqual([]);
+  });
+
+  it('keeps the order, and leaves out what only a newer Node knows', () => {
+    const { codings, minBytes } = parseRoute(
+      { compress: { encodings: ['gzip', 'zstd', 'br'], minBytes: '8kb' } },
+      policy('off'),
+    ).compress;
+    expect(codings).toEqual(['gzip', 'zstd', 'br'].filter((coding) => CODINGS.includes(coding as Coding)));
+    expect(minBytes).toBe(8192);
   });
 });
 

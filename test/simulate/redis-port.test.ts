@@ -116,6 +116,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom<Step>({ lose: 't' }, { lose: 'x' }, { lose: 'e' }, { owner: 'another' }) },
 );
 
+/** An entry, and its body coded: as it was, later, again, or after something else was put. */
+const coded = fc
+  .tuple(epoch, seq, named, fc.constantFrom('header', 'another'), fc.array(step, { maxLength: 2 }))
+  .map(([ep, asOf, own, header, between]): Step[] => {
+    const [entry, guard] = [entryName('k1'), `${ep} ${asOf} ${own.join(' ')}`];
+    const put = [ep, asOf, asOf, 1e9, 'header', `body ${asOf}`, own.length, ...own, 'key:k1'];
+    const keep = (field: string): Step => ({ script: 'keep', entries: [entry], args: [guard, header, field, 'coded'] });
+    return [{ script: 'put', entries: [entry], args: put }, ...between, keep('br'), keep('gz')];
+  });
+
+const sequence = fc
+  .array(fc.oneof({ weight: 12, arbitrary: step.map((one) => [one]) }, { weight: 1, arbitrary: coded }), {
+    minLength: 1,
+    maxLength: 40,
+    size: 'max',
+  })
+  .map((parts) => parts.flat());
+
 /** Times of Redis are of today; ages are the difference to one of the fixed times above. */
 const masked = (value: unknown) => JSON.stringify(value).replaceAll(/-?\d{12,15}\b/g, 'TIME');
 
@@ -229,7 +247,7 @@ describe('the port of the scripts of claims', () => {
 describe('the port of the scripts', () => {
   it('does what the scripts do on a real Redis', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40, size: 'max' }), async (steps) => {
+      fc.asyncProperty(sequence, async (steps) => {
         expect(onPort(steps)).toEqual(await onRedis(steps));
       }),
       { numRuns: 400 },
@@ -237,6 +255,7 @@ describe('the port of the scripts', () => {
     const all = [...answered];
     for (const code of ['hit', 'absent', 'epoch', 'invalidated', 'flux']) expect(all).toContain(`check ${code}`);
     for (const code of ['stored', 'epoch', 'stale', 'flux']) expect(all).toContain(`put ${code}`);
+    for (const code of ['kept', 'gone', 'held']) expect(all).toContain(`keep ${code}`);
     expect(all).toEqual(expect.arrayContaining(['live live', 'live refused', 'adopt adopted', 'adopt changed']));
   }, 120_000);
 });

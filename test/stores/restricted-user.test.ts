@@ -57,7 +57,9 @@ async function everything(redis: PrivateRedis, user: string) {
   const store = new RedisStore(client, { namespace: 'n', version: '1', maxTags: 1000 }, systemClock);
   const from = await store.position();
   await store.position(100);
-  await store.put('k', makeEntry(from, systemClock.now()));
+  const entry = makeEntry(from, systemClock.now());
+  await store.put('k', entry);
+  await store.keepForm('k', entry, 'gzip', Buffer.from('coded'));
   const hit = await store.lookup('k');
   await store.claim('k', 'token', 1000);
   await store.endClaim('k', 'token', 1000);

@@ -1,8 +1,9 @@
 // Entries in this process: bounded by bytes, with a bounded share for every owner.
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../contract/clock.js';
-import type { Dependency, Entry, Position } from '../../contract/entry.js';
+import type { Dependency, Entry, Form, Position } from '../../contract/entry.js';
 import type { InvalidateOptions, Lookup, PutOutcome, Store } from '../../contract/store.js';
+import { isSameEntry } from '../../entry/codec.js';
 import { keyTag } from '../../entry/tags.js';
 import type { TagTable } from './tag-table.js';
 
@@ -30,21 +31,28 @@ interface Owner {
 
 /** Objects, map slots and list links of one entry, measured as heap growth per entry with empty bodies. */
 const ENTRY_OVERHEAD = 600;
+/** The same of each further form of its body. */
+const FORM_OVERHEAD = 120;
 
 function sizeOf(key: string, entry: Entry): number {
   let bytes = ENTRY_OVERHEAD + entry.body.length + 2 * key.length;
+  for (const form of Object.values(entry.forms ?? {})) bytes += FORM_OVERHEAD + form.length;
   for (const tag of entry.tags) bytes += 24 + tag.length;
   for (const [name, value] of entry.headers) bytes += 48 + name.length + value.length;
   return bytes;
 }
 
-/** A small body is often a view into a large read buffer, which it would keep alive: give it memory of its own. */
 function ownMemory(entry: Entry): Entry {
-  const { body } = entry;
-  if (body.buffer.byteLength <= body.length + 64) return entry;
-  const copy = Buffer.allocUnsafeSlow(body.length);
-  body.copy(copy);
-  return { ...entry, body: copy };
+  const body = ownBytes(entry.body);
+  return body === entry.body ? entry : { ...entry, body };
+}
+
+/** Few bytes are often a view into a large buffer, which they would keep alive: give them memory of their own. */
+function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= bytes.length + 64) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /**
@@ -105,7 +113,8 @@ export class MemoryStore implements Store {
     if (entry.epoch !== this.table.position.epoch) return 'epoch';
     if (!this.table.holdsEntry(key, entry)) return 'stale';
     for (const dependency of inherited) if (!this.table.holds(dependency)) return 'stale';
-    return this.#keep(key, entry, entry.deleteAt) ? 'stored' : 'declined';
+    const until = Math.min(entry.deleteAt, this.#clock.now() + this.#options.maxTtlMs);
+    return this.#keepUntil(key, entry, until) ? 'stored' : 'declined';
   }
 
   /**
@@ -113,12 +122,18 @@ export class MemoryStore implements Store {
    * fresh, because after that another process may have put a new one there.
    */
   admit(key: string, entry: Entry): boolean {
-    return this.#keep(key, entry, entry.staleAt);
+    return this.#keepUntil(key, entry, Math.min(entry.staleAt, this.#clock.now() + this.#options.maxTtlMs));
   }
 
-  #keep(key: string, entry: Entry, end: number): boolean {
+  keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): void {
+    const slot = this.#slots.peek(key);
+    if (slot === undefined || !isSameEntry(slot.entry, entry)) return;
+    const forms = { ...slot.entry.forms, [form]: ownBytes(bytes) };
+    this.#keepUntil(key, { ...slot.entry, forms }, slot.until);
+  }
+
+  #keepUntil(key: string, entry: Entry, until: number): boolean {
     const now = this.#clock.now();
-    const until = Math.min(end, now + this.#options.maxTtlMs);
     const bytes = sizeOf(key, entry);
     if (until <= now || bytes > this.#options.maxBytesPerOwner || bytes > this.#options.maxBytes) return false;
     if (!this.table.holdsEntry(key, entry)) return false;

@@ -1,7 +1,7 @@
 // Entries and the truth about them in Redis: shared by all processes.
 import type { Backplane, BackplaneListener } from '../../contract/backplane.js';
 import type { Clock } from '../../contract/clock.js';
-import type { Dependency, Entry, Position } from '../../contract/entry.js';
+import type { Coding, Dependency, Entry, Form, Position } from '../../contract/entry.js';
 import { ReportCacheError } from '../../contract/errors.js';
 import type { CacheEvent, EventSink } from '../../contract/events.js';
 import type { RedisLike } from '../../contract/redis-like.js';
@@ -16,7 +16,8 @@ import type {
   PutOutcome,
   Store,
 } from '../../contract/store.js';
-import { decodeEntry, encodeHeader } from '../../entry/codec.js';
+import { decodeEntry, encodeGuard, encodeHeader } from '../../entry/codec.js';
+import { CODINGS } from '../../entry/codings.js';
 import { keyTag } from '../../entry/tags.js';
 import { LookUpBatch } from './look-up-batch.js';
 import { Pushes } from './pushes.js';
@@ -109,6 +110,13 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     return rest[0] as PutOutcome;
   }
 
+  /** Here a body is kept in one form: the first coding that somebody wanted takes the place of what the handler wrote. */
+  async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
+    if (form === 'identity' || entry.coding !== undefined) return;
+    const args = [encodeGuard(entry), encodeHeader(entry), CODED_FIELDS[form], bytes];
+    await this.#scripts.run(SCRIPTS.keep, [this.#keys.entry(key)], args);
+  }
+
   async invalidate(
     tags: readonly string[],
     { mark = '', lsn = '', lsnEpoch = '' }: InvalidateOptions = {},
@@ -181,9 +189,11 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     });
   }
 
-  #found([guard, header, body]: (Buffer | null)[], position: Position): Lookup {
-    // Evicted, or replaced under another epoch, between the two commands.
-    const entry = guard && header && body ? decodeOrUndefined(guard, header, body) : undefined;
+  #found([guard, header, ...bodies]: (Buffer | null)[], position: Position): Lookup {
+    const at = bodies.findIndex((body) => body !== null);
+    const body = bodies[at];
+    // Evicted, or replaced under another epoch, between the two commands; or in a coding that this Node does not know.
+    const entry = guard && header && body ? decodeOrUndefined(guard, header, body, FORMS[at]) : undefined;
     if (entry === undefined || entry.epoch !== position.epoch) return { outcome: 'miss', reason: 'absent', position };
     if (this.#clock.now() >= entry.deleteAt) return { outcome: 'miss', reason: 'expired', position };
     return { outcome: 'hit', entry, layer: 'redis', position };
@@ -197,8 +207,14 @@ const INFO_REFUSED: CacheEvent = {
     'The Redis user may not run INFO, by which a restart or failover is recognised. Instead everything becomes cold whenever a process connects. Grant the user +info.',
 };
 
-/** Guard, header, body. */
-const FIELDS = ['g', 'h', 'b'];
+/** Where a body stands that is kept in a coding. */
+const CODED_FIELDS: Readonly<Record<Coding, string>> = { br: 'br', zstd: 'zs', gzip: 'gz' };
+
+/** The forms that a body may be found in; only one of their fields is there. */
+const FORMS: readonly (Coding | undefined)[] = [undefined, ...CODINGS];
+
+/** Guard, header, and the body wherever it stands. */
+const FIELDS = ['g', 'h', ...FORMS.map((form) => (form === undefined ? 'b' : CODED_FIELDS[form]))];
 
 /** A report over ten thousand cached values depends on few tags: each counts once, as of its oldest use. */
 function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {
@@ -208,9 +224,9 @@ function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {
   return oldest;
 }
 
-function decodeOrUndefined(guard: Buffer, header: Buffer, body: Buffer): Entry | undefined {
+function decodeOrUndefined(guard: Buffer, header: Buffer, body: Buffer, coding?: Coding): Entry | undefined {
   try {
-    return decodeEntry(guard.toString(), header.toString(), body);
+    return decodeEntry(guard.toString(), header.toString(), body, coding);
   } catch {
     // Not written by this version: as good as absent, and the next put replaces it.
     return undefined;

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Position } from '../../contract/entry.js';
 import { isUsable, type RedisLike } from '../../contract/redis-like.js';
 import { BUMP } from './lua/bump.js';
+import { KEEP } from './lua/keep.js';
 import { UNKNOWN_LSN } from './lua/guard.js';
 import { CHECK } from './lua/check.js';
 import { CLAIM, SETTLE } from './lua/claim.js';
@@ -23,6 +24,7 @@ const script = (lua: string): Script => ({ lua, sha: createHash('sha1').update(l
 export const SCRIPTS = {
   check: script(CHECK),
   put: script(PUT),
+  keep: script(KEEP),
   bump: script(BUMP),
   mark: script(MARK),
   clear: script(CLEAR),

@@ -7,6 +7,7 @@ import { MARKS } from './marks.js';
  * ARGV[7] time to live in ms, ARGV[8] header, ARGV[9] body, ARGV[10] number n of the entry's own tags, then n tags, the
  * key's own tag, then pairs of inherited tag and its asOf.
  * Returns head + {code}; code: `stored`, `epoch`, `stale`, `flux`.
+ * What was there goes as a whole, since its body may stand in another field than `b`.
  * Not allowed above maxmemory: a full Redis declines entries, never invalidations.
  */
 export const PUT = `#!lua
@@ -42,6 +43,7 @@ for from = 1, #tags, 1000 do
   end
 end
 if flux then return answer('flux') end
+redis.call('UNLINK', KEYS[3])
 redis.call('HSET', KEYS[3], 'g', ep .. ' ' .. ARGV[5] .. ' ' .. table.concat(own, ' '), 'h', ARGV[8], 'b', ARGV[9])
 redis.call('PEXPIRE', KEYS[3], ARGV[7])
 return answer('stored')
