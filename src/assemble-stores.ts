@@ -46,8 +46,13 @@ function memoryAlone(options: ResolvedOptions, clock: Clock): Store {
 
 /** Many processes: Redis holds the truth, memory follows it. */
 function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emit: EventSink): Stores {
-  const { namespace, version, redisDeadlineMs, leaseMs } = options;
-  const inRedis = new RedisStore(redis, { namespace, version, maxTags: BOUNDS.tagsInRedis }, clock, emit);
+  const { namespace, version, redisDeadlineMs, leaseMs, redisLimits } = options;
+  const inRedis = new RedisStore(
+    redis,
+    { namespace, version, maxTags: BOUNDS.tagsInRedis, limits: redisLimits },
+    clock,
+    emit,
+  );
   const guarded = new GuardedStore(inRedis, redisDeadlineMs, clock, emit);
   // No epoch of Redis is empty, so nothing is believed before Redis has been heard.
   const memory = new MemoryStore(new TagTable('', BOUNDS.tagsPerProcess), options.memory, clock);

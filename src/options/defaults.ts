@@ -34,6 +34,9 @@ export const DEFAULTS = {
   replicaMaxBytes: '50mb' as Size,
   replicaMaxBytesPerUser: '12mb' as Size,
   replicaTtl: '60s' as Duration,
+  /** Room for reports of some hundred users; a small server's maxmemory still holds twice as much. */
+  redisMaxBytes: '256mb' as Size,
+  redisMaxBytesPerUser: '50mb' as Size,
   /** Larger answers pass through. */
   maxEntryBytes: '5mb' as Size,
   /** Under `lease`: how long memory serves without asking. */

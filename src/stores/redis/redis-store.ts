@@ -18,6 +18,7 @@ import { decodeEntry, encodeHeader } from '../../entry/codec.js';
 import { keyTag } from '../../entry/tags.js';
 import { LookUpBatch } from './look-up-batch.js';
 import { Pushes } from './pushes.js';
+import { RedisBudget, type RedisLimits } from './redis-budget.js';
 import { RedisHistory } from './redis-history.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
 import { SCRIPTS, Scripts } from './scripts.js';
@@ -29,6 +30,8 @@ export interface RedisStoreOptions {
   readonly version: string;
   /** Most tags remembered; beyond it everything becomes cold once. */
   readonly maxTags: number;
+  /** Without it entries are bounded by their time to live and by the server's maxmemory. */
+  readonly limits?: RedisLimits | undefined;
 }
 
 /**
@@ -43,6 +46,7 @@ export class RedisStore implements Store, Marks, Backplane {
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
   readonly #scripts: Scripts;
+  readonly #budget: RedisBudget | undefined;
   readonly #lookUps: LookUpBatch;
   readonly #pushes: Pushes;
 
@@ -62,6 +66,7 @@ export class RedisStore implements Store, Marks, Backplane {
       infoRefused: () => emit(INFO_REFUSED),
       watermark: (live) => emit({ kind: 'watermark', state: live ? 'live' : 'dead' }),
     });
+    this.#budget = options.limits && new RedisBudget(this.#scripts, this.#keys, options.limits, emit);
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
     this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
     this.history = new RedisHistory(this.#scripts, this);
@@ -98,7 +103,9 @@ export class RedisStore implements Store, Marks, Backplane {
         ...[...oldestByTag(inherited)].flat(),
       ],
     );
-    return rest[0] as PutOutcome;
+    const outcome = rest[0] as PutOutcome;
+    if (outcome === 'stored') this.#budget?.charge(key, entry);
+    return outcome;
   }
 
   async invalidate(

@@ -91,6 +91,17 @@ export class Scripts {
     return this.#reconnects.ask(() => this.#send(script, entryKeys, args));
   }
 
+  /** A script without the opening that all others have: it looks at no tag table. */
+  async runAlone({ lua, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    this.assertUsable();
+    try {
+      return await this.client.call('evalsha', sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+      return this.client.call('eval', lua, keys.length, ...keys, ...args);
+    }
+  }
+
   async #send({ lua, sha }: Script, entryKeys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     const all = this.#arguments(entryKeys, args);
     try {
