@@ -45,8 +45,7 @@ export class RedisBudget {
   }
 
   #failed(error: string): void {
-    if (!FORBIDDEN.test(error))
-      return this.emit({ kind: 'layerFailed', layer: 'redis', operation: 'charge', error });
+    if (!FORBIDDEN.test(error)) return this.emit({ kind: 'layerFailed', layer: 'redis', operation: 'charge', error });
     if (!this.#refused) this.emit(REFUSED);
     this.#refused = true;
   }
