@@ -26,13 +26,20 @@ describe('a bag', () => {
         const seen = new Set<Slot>();
         for (let turn = 0; turn < 200; turn += 1) {
           const sample = bag.sample();
-          expect(new Set(sample).size).toBe(Math.min(16, left.size));
+          expect(sample).toHaveLength(left.size <= 32 ? left.size : 16);
+          expect(new Set(sample).size).toBe(sample.length);
           for (const slot of sample) seen.add(slot);
         }
         expect(seen).toEqual(left);
         expect([bag.size, bag.bytes]).toEqual([left.size, [...left].reduce((sum, { bytes }) => sum + bytes, 0)]);
       }),
     );
+  });
+
+  it('draws from both of two kinds that alternate', () => {
+    const bag = new SlotBag('inAll');
+    for (let index = 0; index < 64; index += 1) bag.add(slotOf(index));
+    for (let turn = 0; turn < 100; turn += 1) expect(new Set(bag.sample().map(({ bytes }) => bytes % 2)).size).toBe(2);
   });
 
   it('draws everybody about as often', () => {
