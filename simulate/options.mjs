@@ -11,6 +11,7 @@ export const USAGE = `npm run simulate [-- options]
   --variant NAME   only this level or broken variant
   --trace          with --variant and --seed: this one interleaving, step by step
   --json FILE      the figures, also as JSON
+  --results        writes simulate/RESULTS.md
 Levels and variants: ${SUBJECTS.map((one) => one.name).join('; ')}.`;
 
 /**
@@ -23,6 +24,7 @@ Levels and variants: ${SUBJECTS.map((one) => one.name).join('; ')}.`;
  * @property {string | undefined} variant
  * @property {boolean} trace
  * @property {string | undefined} json
+ * @property {boolean} results
  */
 
 /** @param {readonly string[]} args @returns {Options} */
@@ -38,6 +40,7 @@ export function parseOptions(args) {
       variant: { type: 'string' },
       trace: { type: 'boolean', default: false },
       json: { type: 'string' },
+      results: { type: 'boolean', default: false },
     },
   });
   if (values.variant !== undefined) subjectNamed(values.variant);
@@ -52,6 +55,7 @@ export function parseOptions(args) {
     variant: values.variant,
     trace: values.trace,
     json: values.json,
+    results: values.results,
   };
 }
 

@@ -102,3 +102,19 @@ function table(head, rows) {
     .map((cells) => cells.join('  '))
     .join('\n');
 }
+
+/** @param {string} tables @param {string} ending */
+export function resultsPage(tables, ending) {
+  return `# What the simulation found
+
+Written by \`npm run simulate -- --results\` on ${new Date().toISOString().slice(0, 10)} with Node.js ${process.version}. A violation would be an order of
+events in which the protocol breaks its promise; a variant that is broken on purpose must be caught, and the number says after
+how many interleavings it was.
+
+\`\`\`text
+${tables}
+
+${ending}
+\`\`\`
+`;
+}

@@ -1,7 +1,8 @@
 // Is there any order of events in which the protocol breaks its promises? `npm run simulate`.
 import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { parseOptions, USAGE } from './options.mjs';
-import { coverageOf, faultsOf, tablesOf } from './result.mjs';
+import { coverageOf, faultsOf, resultsPage, tablesOf } from './result.mjs';
 import { World } from './simulation.mjs';
 import { Tally } from './tally.mjs';
 import { SUBJECTS, subjectNamed } from './variant.mjs';
@@ -11,6 +12,7 @@ import { runBatches } from './workers.mjs';
 
 /** After so many a broken variant counts as not caught. */
 const MOST_UNTIL_CAUGHT = 200_000;
+const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 const ON_A_TERMINAL_MS = 200;
 const ELSEWHERE_MS = 10_000;
 
@@ -39,7 +41,7 @@ async function replay({ seed, variant = '' }) {
 }
 
 /** @param {Options} options @returns {Promise<number>} the exit code */
-async function simulate({ variant, seed, runs, seconds, quick, json }) {
+async function simulate({ variant, seed, runs, seconds, quick, json, results }) {
   const subjects = variant === undefined ? SUBJECTS : [subjectNamed(variant)];
   const levels = subjects.filter(({ broken }) => !broken).length;
   const tallies = subjects.map(
@@ -47,10 +49,15 @@ async function simulate({ variant, seed, runs, seconds, quick, json }) {
   );
   const started = performance.now();
   await runAll(tallies, started, seconds);
-  console.log(`\n${tablesOf(tallies)}\n`);
+  const tables = tablesOf(tallies);
+  console.log(`\n${tables}\n`);
   const faults = faultsOf(tallies, variant === undefined);
-  for (const fault of faults) console.log(`FAILED: ${fault}`);
-  console.log(`Total time: ${((performance.now() - started) / 1000).toFixed(1)} s. First seed: ${seed}.`);
+  const ending = [
+    ...faults.map((fault) => `FAILED: ${fault}`),
+    `Total time: ${((performance.now() - started) / 1000).toFixed(1)} s. First seed: ${seed}.`,
+  ].join('\n');
+  console.log(ending);
+  if (results) await writeFile(RESULTS, resultsPage(tables, ending));
   if (json !== undefined)
     await writeFile(json, `${JSON.stringify(asJson(tallies, { seed, quick, faults }), null, 2)}\n`);
   return faults.length === 0 ? 0 : 1;

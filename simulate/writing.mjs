@@ -21,6 +21,8 @@ export class Writing {
   tags = [];
   /** Where its last invalidation stands. @type {Invalidated | undefined} */
   position = undefined;
+  /** When its mark was sent. */
+  markSent = 0;
 
   /** @param {World} world @param {Place} place */
   constructor(world, place) {
@@ -44,7 +46,10 @@ export class Writing {
         get epoch() {
           return invalidations.epoch;
         },
-        mark: (tags) => invalidations.mark(tags),
+        mark: (tags) => {
+          this.markSent = world.scheduler.now;
+          return invalidations.mark(tags);
+        },
         unmark: (mark) => invalidations.unmark(mark),
         invalidate: async (...args) => {
           this.position = await invalidations.invalidate(...args);
@@ -133,8 +138,10 @@ export class Writing {
     return this.process.ask(this.place.lane, 'COMMIT', (database, answer, fail) => {
       const committed = database.commit(this.transaction);
       const lsn = lsnText(database.committed.lsn);
-      // A writer who has slept past the deadline of his mark gets his window back.
-      const marked = marks.some(({ id }) => (this.world.marks.get(id) ?? -1) > this.world.scheduler.now);
+      // A writer who has slept past the deadline of his mark, by Redis's time or his own, gets his window back.
+      const { now } = this.world.scheduler;
+      const inTime = now < this.markSent + this.world.settings.markTtlMs;
+      const marked = inTime && marks.some(({ id }) => (this.world.marks.get(id) ?? -1) > now);
       if (committed)
         for (const [row, version] of Object.entries(versions)) this.world.oracle.committed(row, version, lsn, marked);
       if (losesReply) fail(new Error('Connection terminated unexpectedly'));

@@ -23,6 +23,7 @@ import { KINDS } from './world.mjs';
  * @property {boolean} durable outbox, sweeper and watermark; triggers for writes past the application
  * @property {'strict' | 'lease' | 'barrier'} consistency
  * @property {boolean} mark
+ * @property {boolean} [aborts] a write that cannot be announced is refused
  * @property {boolean} fencedAnswers
  * @property {boolean} [fetched] from the registry, when it is needed
  * @property {number} leaseMs the longest that an answer may be stale under normal faults; 0: never
@@ -55,11 +56,12 @@ const routeOptions = (kind) => ({
 
 /**
  * @param {Parts} parts
- * @param {{ consistency: 'strict' | 'lease' | 'barrier', mark: boolean, durable: boolean, fencedAnswers: boolean }} set
+ * @param {{ consistency: 'strict' | 'lease' | 'barrier', mark: boolean, aborts: boolean, durable: boolean, fencedAnswers: boolean }} set
  * @returns {Promise<CacheUnderTest>}
  */
-async function openLibrary(parts, { consistency, mark, durable, fencedAnswers }) {
-  const reports = createReportCache({ ...optionsOf(parts, consistency), mark });
+async function openLibrary(parts, { consistency, mark, aborts, durable, fencedAnswers }) {
+  const onMarkError = aborts ? 'abort' : 'proceed';
+  const reports = createReportCache({ ...optionsOf(parts, consistency), mark, onMarkError });
   for (const { entity, paths } of CASCADE) reports.cascade(entity, paths);
   await reports.connect(parts.dataSource, { durable, fencedAnswers });
   const tags = (/** @type {readonly string[]} */ names) =>
@@ -89,11 +91,11 @@ async function openBroken(parts, name) {
 
 /**
  * @param {string} name @param {'strict' | 'lease' | 'barrier'} consistency
- * @param {{ mark?: boolean, durable?: boolean, fencedAnswers?: boolean }} [set]
+ * @param {{ mark?: boolean, aborts?: boolean, durable?: boolean, fencedAnswers?: boolean }} [set]
  * @returns {Level}
  */
-function ofLibrary(name, consistency, { mark = false, durable = true, fencedAnswers = false } = {}) {
-  const set = { consistency, mark, durable, fencedAnswers };
+function ofLibrary(name, consistency, { mark = false, aborts = false, durable = true, fencedAnswers = false } = {}) {
+  const set = { consistency, mark, aborts, durable, fencedAnswers };
   const leaseMs = consistency === 'lease' ? LEASE_MS : 0;
   return { name, what: 'library', leaseMs, ...set, open: (parts) => openLibrary(parts, set) };
 }
@@ -119,6 +121,7 @@ export const LEVELS = [
   ofLibrary('lease', 'lease'),
   ofLibrary('barrier', 'barrier'),
   ofLibrary('mark', 'strict', { mark: true }),
+  ofLibrary('mark-or-refuse', 'strict', { mark: true, aborts: true }),
   ofLibrary('fenced', 'strict', { fencedAnswers: true }),
   ofLibrary('strict-plain', 'strict', { durable: false }),
   ofLibrary('lease-plain', 'lease', { durable: false }),

@@ -37,7 +37,9 @@ export function failuresOf(level, fault, figures) {
   }
   if (figures.ways['memory'] === 0) failures.push('no hit in memory: nothing could be stale');
   if (!errors && figures.readErrors > 0) failures.push(`${figures.readErrors} readers got errors`);
-  if (!errors && figures.writeErrors > 0) failures.push(`${figures.writeErrors} writers got errors`);
+  const unmarked = figures.events['markFailed'] ?? 0;
+  const refused = level.aborts ? unmarked : 0;
+  if (!errors && figures.writeErrors > refused) failures.push(`${figures.writeErrors} writers got errors`);
   for (const [origin, bound] of Object.entries(boundsOf(level, fault))) {
     const { count, oldestWhenSent } = figures.stale[/** @type {keyof Figures['stale']} */ (origin)];
     if (bound === 0 && count > 0) failures.push(`${count} stale answers (${origin})`);
@@ -46,9 +48,9 @@ export function failuresOf(level, fault, figures) {
         `stale for ${oldestWhenSent.toFixed(1)} ms when asked for (${origin}), where ${bound} ms are allowed`,
       );
   }
-  // A mark that Redis did not take lets the write go on without one, unless the application says `abort`.
-  const unmarked = (figures.events['markFailed'] ?? 0) > 0;
-  if (level.mark && !inversions && !unmarked && figures.inversions.answered > 0)
+  // A mark that Redis did not take lets the write go on without one, unless the application has it refused.
+  const excused = inversions || unmarked > refused;
+  if (level.mark && !excused && figures.inversions.answered > 0)
     failures.push(`${figures.inversions.answered} inversions in spite of marks`);
   return failures;
 }

@@ -77,6 +77,14 @@ describe('a run', () => {
     expect(failures('strict', 'none', () => undefined, 1)).toEqual([]);
   });
 
+  it('with writes refused that could not be announced it fails for any inversion, and for an error of another kind', () => {
+    const refusals = { markFailed: 2 };
+    const refused = (count: number) => (tally: Tally) => void (tally.writeErrors = count);
+    expect(failures('mark-or-refuse', 'redis-paused', refused(2), 0, refusals)).toEqual([]);
+    expect(failures('mark-or-refuse', 'redis-paused', refused(2), 1, refusals)).toHaveLength(1);
+    expect(failures('mark-or-refuse', 'redis-paused', refused(3), 0, refusals)).toHaveLength(1);
+  });
+
   it('knows each fault by one name', () => {
     expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length);
   });
