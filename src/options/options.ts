@@ -35,7 +35,7 @@ export interface TypeOptions {
 export interface MemoryOptions {
   /** Bytes of all entries of this process. @default '256mb', in front of Redis '50mb' */
   readonly maxBytes?: Size;
-  /** Bytes of one user's entries; beyond it his own oldest go first. @default '50mb', in front of Redis '12mb' */
+  /** Bytes of one user's entries; beyond it his own go first. @default '50mb', in front of Redis '12mb' */
   readonly maxBytesPerUser?: Size;
   /** How long memory keeps an entry in front of Redis. @default '60s' */
   readonly ttl?: Duration;

@@ -72,6 +72,7 @@ describe('memory store bounds', () => {
       if (index % 20 === 0) for (const key of asked) expect(store.lookup(key).outcome).toBe('hit');
       store.put(`once${index}`, entryOf(store, clock, 'u', 1000));
     }
+    for (const key of asked) expect(store.lookup(key).outcome).toBe('hit');
   });
 
   it.each([

@@ -65,9 +65,12 @@ export class SlotBag {
   sample(): Slot[] {
     const { length } = this.#slots;
     if (length <= FEW) return [...this.#slots];
-    return Array.from({ length: SAMPLE }, () => {
+    const sample: Slot[] = [];
+    for (let drawn = 0; drawn < SAMPLE; drawn += 1) {
       this.#turn = (this.#turn + GOLDEN) % 1;
-      return this.#slots[Math.floor(this.#turn * length)]!;
-    });
+      const slot = this.#slots[Math.floor(this.#turn * length)];
+      if (slot !== undefined) sample.push(slot);
+    }
+    return sample;
   }
 }
