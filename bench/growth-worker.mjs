@@ -41,7 +41,7 @@ async function openOurs() {
     types: { progress: { ttl: '1h' } },
     namespace: job.namespace,
     memory: { ttl: '1h', maxBytes: '16gb', maxBytesPerUser: '16gb' },
-    ...(redis && { redis }),
+    ...(redis && { redis, redisMaxBytes: '16gb', redisMaxBytesPerUser: '16gb' }),
   });
   const identity = { user: 1 };
   return {

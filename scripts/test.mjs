@@ -35,6 +35,7 @@ const succeeded = await runStages([
   ['package', async () => void (await node(['scripts/check-package.mjs']))],
   // Short runs that keep the long ones alive; their figures say nothing.
   ['fresh', async () => void (await npmRun('check:fresh', '--quick', '--arms', 'strict', '--reads', '1500'))],
+  ['attack', async () => void (await npmRun('check:attack', '--quick'))],
   ['simulate', async () => void (await npmRun('simulate', '--quick'))],
   ['bench', async () => void (await npmRun('bench', '--quick', '--rounds', '1', '--only', 'memory'))],
 ]);

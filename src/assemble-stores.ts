@@ -50,8 +50,13 @@ function memoryAlone(options: ResolvedOptions, clock: Clock): Store {
 
 /** Many processes: Redis holds the truth, memory follows it. */
 function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emit: EventSink): Stores {
-  const { namespace, version, redisDeadlineMs, leaseMs } = options;
-  const inRedis = new RedisStore(redis, { namespace, version, maxTags: BOUNDS.tagsInRedis }, clock, emit);
+  const { namespace, version, redisDeadlineMs, leaseMs, redisLimits } = options;
+  const inRedis = new RedisStore(
+    redis,
+    { namespace, version, maxTags: BOUNDS.tagsInRedis, limits: redisLimits },
+    clock,
+    emit,
+  );
   const breaker = new Breaker(BREAKER);
   const guard = { deadlineMs: redisDeadlineMs, maxUnanswered: BOUNDS.unanswered, breaker };
   const guarded = new GuardedStore(inRedis, guard, clock, emit);

@@ -37,6 +37,9 @@ export const DEFAULTS = {
   replicaMaxBytes: '50mb' as Size,
   replicaMaxBytesPerUser: '12mb' as Size,
   replicaTtl: '60s' as Duration,
+  /** Room for reports of some hundred users; a small server's maxmemory still holds twice as much. */
+  redisMaxBytes: '256mb' as Size,
+  redisMaxBytesPerUser: '50mb' as Size,
   /** Stale reports are for those who ask for them. */
   grace: '0s' as Duration,
   /** Enough to spread a page's reports, little enough that nobody misses it; a ttl is a bound, and stays one. */

@@ -85,7 +85,7 @@ export interface TypeOptions {
 export interface MemoryOptions {
   /** Bytes of all entries of this process. @default '256mb', in front of Redis '50mb' */
   readonly maxBytes?: Size;
-  /** Bytes of one user's entries; beyond it his own oldest go first. @default '50mb', in front of Redis '12mb' */
+  /** Bytes of one user's entries; beyond it his own go first. @default '50mb', in front of Redis '12mb' */
   readonly maxBytesPerUser?: Size;
   /** How long memory keeps an entry in front of Redis. @default '60s' */
   readonly ttl?: Duration;
@@ -115,6 +115,14 @@ export interface ReportCacheOptions {
   readonly lease?: Duration;
   /** Longest wait for one Redis operation; then the report is computed. @default '250ms' */
   readonly redisDeadline?: Duration;
+  /**
+   * Bytes that entries of this namespace take in Redis, with all that Redis holds for them. When they are reached,
+   * reports go that were cheap to compute, are large, and have not been asked for in a while. The same in all
+   * processes. @default '256mb'
+   */
+  readonly redisMaxBytes?: Size;
+  /** Bytes of one user's entries in Redis; beyond it his own go first. @default '50mb' */
+  readonly redisMaxBytesPerUser?: Size;
   /**
    * The one bound for every fault together where invalidations are kept in the database: nothing is served that no
    * sweeper has vouched for within this time. @default '2s'

@@ -8,7 +8,7 @@ import { ALL_CODINGS, CODINGS } from '../entry/codings.js';
 import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
 import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
-import { parseDuration, parseSize } from './duration.js';
+import { parseDuration, parseSize, type Size } from './duration.js';
 import { parseFreshness, type FreshnessPolicy } from './freshness.js';
 import type { CompressOptions, ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
 
@@ -25,6 +25,12 @@ export interface TypePolicy extends FreshnessPolicy {
   readonly compress: { readonly codings: readonly Coding[]; readonly minBytes: number };
 }
 
+/** Bytes of all entries of a layer, and of one owner's. */
+interface Limits {
+  readonly maxBytes: number;
+  readonly maxBytesPerOwner: number;
+}
+
 export interface ResolvedOptions {
   /** Undefined: nobody has said. */
   readonly alone: boolean | undefined;
@@ -32,7 +38,8 @@ export interface ResolvedOptions {
   readonly version: string;
   readonly cacheName: string;
   readonly types: ReadonlyMap<string, TypePolicy>;
-  readonly memory: { readonly maxBytes: number; readonly maxBytesPerOwner: number; readonly maxTtlMs: number };
+  readonly memory: Limits & { readonly maxTtlMs: number };
+  readonly redisLimits: Limits;
   readonly leaseMs: number;
   readonly redisDeadlineMs: number;
   readonly lambdaMs: number;
@@ -59,6 +66,8 @@ const CACHE_OPTIONS = [
   'memory',
   'lease',
   'redisDeadline',
+  'redisMaxBytes',
+  'redisMaxBytesPerUser',
   'lambda',
   'hold',
   'onInvalidateError',
@@ -120,14 +129,6 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
   const memory = options.memory ?? {};
   onlyKnown(memory, ['maxBytes', 'maxBytesPerUser', 'ttl'], 'memory.');
   const alone = options.redis === undefined;
-  const maxBytes = parseSize(
-    memory.maxBytes ?? (alone ? DEFAULTS.memoryMaxBytes : DEFAULTS.replicaMaxBytes),
-    'memory.maxBytes',
-  );
-  const perUser = parseSize(
-    memory.maxBytesPerUser ?? (alone ? DEFAULTS.memoryMaxBytesPerUser : DEFAULTS.replicaMaxBytesPerUser),
-    'memory.maxBytesPerUser',
-  );
   const namespace = options.namespace ?? DEFAULTS.namespace;
   if (!NAME.test(namespace)) throw wrong('namespace', namespace, 'letters, digits, ".", "_" and "-"');
   const version = options.version ?? DEFAULTS.version;
@@ -141,11 +142,20 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
     cacheName,
     types: parseTypes(options.types ?? {}),
     memory: {
-      maxBytes,
-      maxBytesPerOwner: Math.min(perUser, maxBytes),
+      ...parseLimits(
+        [memory.maxBytes ?? (alone ? DEFAULTS.memoryMaxBytes : DEFAULTS.replicaMaxBytes), 'memory.maxBytes'],
+        [
+          memory.maxBytesPerUser ?? (alone ? DEFAULTS.memoryMaxBytesPerUser : DEFAULTS.replicaMaxBytesPerUser),
+          'memory.maxBytesPerUser',
+        ],
+      ),
       maxTtlMs:
         alone && memory.ttl === undefined ? Infinity : parseDuration(memory.ttl ?? DEFAULTS.replicaTtl, 'memory.ttl'),
     },
+    redisLimits: parseLimits(
+      [options.redisMaxBytes ?? DEFAULTS.redisMaxBytes, 'redisMaxBytes'],
+      [options.redisMaxBytesPerUser ?? DEFAULTS.redisMaxBytesPerUser, 'redisMaxBytesPerUser'],
+    ),
     leaseMs: parseDuration(options.lease ?? DEFAULTS.lease, 'lease'),
     redisDeadlineMs: parseDuration(options.redisDeadline ?? DEFAULTS.redisDeadline, 'redisDeadline'),
     lambdaMs: parseDuration(options.lambda ?? DEFAULTS.lambda, 'lambda'),
@@ -165,6 +175,12 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
       overload: oneOf('overload', options.overload ?? DEFAULTS.overload, ['compute', 'refuse']),
     },
   };
+}
+
+/** One user never has more than all: a small budget needs no second option. */
+function parseLimits(all: readonly [Size, string], perUser: readonly [Size, string]): Limits {
+  const maxBytes = parseSize(...all);
+  return { maxBytes, maxBytesPerOwner: Math.min(parseSize(...perUser), maxBytes) };
 }
 
 function parseTypes(given: Readonly<Record<string, TypeOptions>>): Map<string, TypePolicy> {

@@ -15,6 +15,7 @@ export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
     'npm start is test/system/start.test.ts, the servers are those of the smoke test',
   'npm run build': STAGE,
   'npm run check:fresh': `${STAGE}, on fewer reads`,
+  'npm run check:attack': `${STAGE}, with fewer requests`,
   'npm run simulate': `${STAGE}, in fewer orders`,
   'npm run bench': `${STAGE}, on one arm`,
   'npm run lint': STAGE,

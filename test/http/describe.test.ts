@@ -148,7 +148,10 @@ onBoth('a described request', (express) => {
     await get('/reports/0', 'bob');
     for (let id = 0; id < 40; id += 1) await get(`/reports/${id}`, 'ann');
     expect((await get('/reports/39', 'ann')).label).toBe('HIT');
-    expect((await get('/reports/0', 'ann')).label).toBe('MISS');
+    // Which of hers have gone is a matter of what each cost to compute.
+    const labels = new Set<string | undefined>();
+    for (let id = 0; id < 39; id += 1) labels.add((await get(`/reports/${id}`, 'ann')).label);
+    expect(labels).toContain('MISS');
     expect((await get('/reports/0', 'bob')).label).toBe('HIT');
   });
 });

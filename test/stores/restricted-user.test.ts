@@ -17,6 +17,15 @@ const NEEDED = [
   ...['evalsha', 'eval', 'subscribe', 'publish', 'info', 'time'],
   ...['hget', 'hmget', 'hset', 'hdel', 'hincrby', 'hlen', 'hscan', 'hrandfield', 'exists', 'unlink', 'pexpire'],
 ];
+/** Beside these, for the budgets. */
+const FOR_BUDGETS = [
+  ...['zadd', 'zincrby', 'zrem', 'zscore', 'zrangebyscore', 'zrandmember'],
+  ...['pttl', 'memory|usage', 'object|idletime'],
+];
+const ALL = [...NEEDED, ...FOR_BUDGETS];
+const ROOMY = { maxBytes: 1e9, maxBytesPerOwner: 1e9 };
+/** Everything goes at once. */
+const NONE = { maxBytes: 1, maxBytesPerOwner: 1 };
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -54,13 +63,16 @@ const grant = (admin: Redis, user: string, ...rules: string[]) =>
 /** Everything that the cache ever asks of Redis, as `user`. */
 async function everything(redis: PrivateRedis, user: string) {
   const client = await connect(redis, user);
-  const store = new RedisStore(client, { namespace: 'n', version: '1', maxTags: 1000 }, systemClock);
+  const storeWith = (limits: typeof ROOMY) =>
+    new RedisStore(client, { namespace: 'n', version: '1', maxTags: 1000, limits }, systemClock);
+  const store = storeWith(ROOMY);
   const from = await store.position();
   await store.position(100);
   const entry = makeEntry(from, systemClock.now());
   await store.put('k', entry);
   await store.keepForm('k', entry, 'gzip', Buffer.from('coded'));
   const hit = await store.lookup('k');
+  await storeWith(NONE).put('other', makeEntry(from, systemClock.now(), { owner: 'u2' }));
   await store.claim('k', 'token', 1000);
   await store.endClaim('k', 'token', 1000);
   await store.mark(['student:1'], 'm1', 1000);
@@ -103,7 +115,7 @@ describe('a user with little permission', () => {
 
   it('needs these commands and no other', async () => {
     await reset();
-    await grant(admin, 'app', ...NEEDED.map((command) => `+${command}`));
+    await grant(admin, 'app', ...ALL.map((command) => `+${command}`));
     expect(await everything(redis, 'app')).toBe('hit');
     const fleet = new Fleet('n');
     closing.push(() => fleet.close());
@@ -115,11 +127,28 @@ describe('a user with little permission', () => {
     expect(await denied()).toEqual([]);
   });
 
-  it.each(NEEDED.filter((command) => command !== 'info' && command !== 'subscribe'))('needs %s', async (missing) => {
+  it.each(ALL.filter((command) => command !== 'info' && command !== 'subscribe'))('needs %s', async (missing) => {
     await reset();
-    await grant(admin, 'app', ...NEEDED.filter((one) => one !== missing).map((command) => `+${command}`));
+    await grant(admin, 'app', ...ALL.filter((one) => one !== missing).map((command) => `+${command}`));
     await everything(redis, 'app').catch(() => undefined);
     expect(await denied()).toContain(missing);
+  });
+
+  it('without what the budgets need everything else works, and it is said once', async () => {
+    await reset();
+    await grant(admin, 'app', ...NEEDED.map((command) => `+${command}`));
+    const client = await connect(redis, 'app');
+    const events: CacheEvent[] = [];
+    const options = { namespace: 'n', version: '1', maxTags: 1000, limits: ROOMY };
+    const store = new RedisStore(client, options, systemClock, (event) => events.push(event));
+    for (const key of ['k1', 'k2', 'k3']) {
+      expect(await store.put(key, makeEntry(await store.position(), systemClock.now()))).toBe('stored');
+      // Once for the hash of the script, once for its text.
+      await client.ping();
+      await client.ping();
+      expect(await store.lookup(key)).toMatchObject({ outcome: 'hit' });
+    }
+    expect(events).toEqual([expect.objectContaining({ kind: 'advice', code: 'redis-budget' })]);
   });
 });
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import type { RedisLike } from '../../src/contract/redis-like.js';
+import type { RedisLimits } from '../../src/stores/redis/redis-budget.js';
 import { RedisStore } from '../../src/stores/redis/redis-store.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
 import { FakeClock } from '../fakes/fake-clock.js';
@@ -26,16 +27,16 @@ export class RedisNamespaces {
     return client;
   }
 
-  store(client: RedisLike, namespace: string, maxTags = 100_000): RedisStore {
-    const store = new RedisStore(client, { namespace, version: '1', maxTags }, this.clock);
+  store(client: RedisLike, namespace: string, maxTags = 100_000, limits?: RedisLimits): RedisStore {
+    const store = new RedisStore(client, { namespace, version: '1', maxTags, limits }, this.clock);
     this.#stores.push(store);
     return store;
   }
 
-  async create(options: { maxTags?: number; client?: object } = {}) {
+  async create(options: { maxTags?: number; client?: object; limits?: RedisLimits } = {}) {
     const namespace = ownNamespace();
     const client = await this.connect(options.client);
-    const store = this.store(client, namespace, options.maxTags);
+    const store = this.store(client, namespace, options.maxTags, options.limits);
     const raw = {
       table: () => client.hgetall(`{${namespace}}:t`),
       marks: () => client.hgetall(`{${namespace}}:x`),

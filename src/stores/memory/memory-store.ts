@@ -1,10 +1,10 @@
 // Entries in this process: bounded by bytes, with a bounded share for every owner.
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../contract/clock.js';
 import type { Dependency, Entry, Form, Position } from '../../contract/entry.js';
 import type { InvalidateOptions, Lookup, PutOutcome, Store } from '../../contract/store.js';
 import { isSameEntry } from '../../entry/codec.js';
 import { keyTag } from '../../entry/tags.js';
+import { SlotBag, type Slot } from './slot-bag.js';
 import type { TagTable } from './tag-table.js';
 
 export interface MemoryStoreOptions {
@@ -16,23 +16,12 @@ export interface MemoryStoreOptions {
   readonly maxTtlMs: number;
 }
 
-interface Slot {
-  readonly entry: Entry;
-  readonly bytes: number;
-  /** Wall clock, ms. */
-  readonly until: number;
-}
-
-interface Owner {
-  bytes: number;
-  /** In the order of storing. */
-  readonly keys: Set<string>;
-}
-
-/** Objects, map slots and list links of one entry, measured as heap growth per entry with empty bodies. */
-const ENTRY_OVERHEAD = 600;
+/** Objects, places and map slots of one entry, measured as heap growth per entry with empty bodies and an owner each. */
+const ENTRY_OVERHEAD = 1440;
 /** The same of each further form of its body. */
 const FORM_OVERHEAD = 120;
+/** Of one sample at most so many go: the rest of it is too good an average to be the worst. */
+const VICTIMS_PER_SAMPLE = 4;
 
 function sizeOf(key: string, entry: Entry): number {
   let bytes = ENTRY_OVERHEAD + entry.body.length + 2 * key.length;
@@ -40,6 +29,14 @@ function sizeOf(key: string, entry: Entry): number {
   for (const tag of entry.tags) bytes += 24 + tag.length;
   for (const [name, value] of entry.headers) bytes += 48 + name.length + value.length;
   return bytes;
+}
+
+/**
+ * What it would cost to lose an entry now: hyperbolic caching (Blankstein, Sen, Freedman, USENIX ATC 2017) by idle time.
+ * Judged when room is needed, since it falls with time; a hit only notes when it was. lua/charge.ts judges alike.
+ */
+function worth({ entry, bytes, usedAt }: Slot, now: number): number {
+  return (entry.computeMs + 1) / (bytes * (Math.max(0, now - usedAt) / 1000 + 1));
 }
 
 function ownMemory(entry: Entry): Entry {
@@ -62,8 +59,9 @@ function ownBytes(bytes: Buffer): Buffer {
 export class MemoryStore implements Store {
   readonly name = 'memory';
   readonly table: TagTable;
-  readonly #slots: LRUCache<string, Slot>;
-  readonly #owners = new Map<string, Owner>();
+  readonly #slots = new Map<string, Slot>();
+  readonly #owners = new Map<string, SlotBag>();
+  #all = new SlotBag('inAll');
   readonly #options: MemoryStoreOptions;
   readonly #clock: Clock;
 
@@ -71,21 +69,16 @@ export class MemoryStore implements Store {
     this.table = table;
     this.#options = options;
     this.#clock = clock;
-    this.#slots = new LRUCache<string, Slot>({
-      maxSize: options.maxBytes,
-      sizeCalculation: (slot) => slot.bytes,
-      dispose: (slot, key) => this.#disown(slot, key),
-    });
   }
 
   /** Entries held. */
   get size(): number {
-    return this.#slots.size;
+    return this.#all.size;
   }
 
   /** Bytes held, bookkeeping included. */
   get bytes(): number {
-    return this.#slots.calculatedSize;
+    return this.#all.bytes;
   }
 
   /** Bytes held for one owner. */
@@ -98,14 +91,15 @@ export class MemoryStore implements Store {
     const position = this.table.position;
     if (slot === undefined) return { outcome: 'miss', reason: 'absent', position };
     if (!this.table.holdsEntry(key, slot.entry)) {
-      this.#slots.delete(key);
+      this.#drop(slot);
       return { outcome: 'miss', reason: 'invalidated', position };
     }
     const now = this.#clock.now();
     if (now >= slot.until) {
-      this.#slots.delete(key);
+      this.#drop(slot);
       return { outcome: 'miss', reason: 'expired', position };
     }
+    slot.usedAt = now;
     return { outcome: 'hit', entry: slot.entry, layer: 'memory', position };
   }
 
@@ -126,7 +120,7 @@ export class MemoryStore implements Store {
   }
 
   keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): void {
-    const slot = this.#slots.peek(key);
+    const slot = this.#slots.get(key);
     if (slot === undefined || !isSameEntry(slot.entry, entry)) return;
     const forms = { ...slot.entry.forms, [form]: ownBytes(bytes) };
     this.#keepUntil(key, { ...slot.entry, forms }, slot.until);
@@ -137,16 +131,10 @@ export class MemoryStore implements Store {
     const bytes = sizeOf(key, entry);
     if (until <= now || bytes > this.#options.maxBytesPerOwner || bytes > this.#options.maxBytes) return false;
     if (!this.table.holdsEntry(key, entry)) return false;
-    this.#slots.delete(key);
-    const owner = this.#ownerOf(entry.owner);
-    for (const oldest of owner.keys) {
-      if (owner.bytes + bytes <= this.#options.maxBytesPerOwner) break;
-      this.#slots.delete(oldest);
-    }
-    this.#owners.set(entry.owner, owner);
-    owner.bytes += bytes;
-    owner.keys.add(key);
-    this.#slots.set(key, { entry: ownMemory(entry), bytes, until });
+    this.#forget(key);
+    this.#makeRoom(this.#owners.get(entry.owner), this.#options.maxBytesPerOwner - bytes, now);
+    this.#makeRoom(this.#all, this.#options.maxBytes - bytes, now);
+    this.#add({ key, entry: ownMemory(entry), bytes, until, usedAt: now, inAll: 0, inOwner: 0 });
     return true;
   }
 
@@ -157,7 +145,7 @@ export class MemoryStore implements Store {
   invalidate(tags: readonly string[], options: InvalidateOptions = {}): Position {
     const position = this.table.invalidate(tags, options.lsn);
     // Not needed for correctness: the table already refuses the entry. It returns the memory at once.
-    for (const tag of tags) if (tag.startsWith(KEY_PREFIX)) this.#slots.delete(tag.slice(KEY_PREFIX.length));
+    for (const tag of tags) if (tag.startsWith(KEY_PREFIX)) this.#forget(tag.slice(KEY_PREFIX.length));
     return position;
   }
 
@@ -168,21 +156,48 @@ export class MemoryStore implements Store {
   evict(): void {
     this.#slots.clear();
     this.#owners.clear();
+    this.#all = new SlotBag('inAll');
   }
 
   close(): void {
     this.evict();
   }
 
-  #ownerOf(name: string): Owner {
-    return this.#owners.get(name) ?? { bytes: 0, keys: new Set() };
+  #add(slot: Slot): void {
+    const { owner } = slot.entry;
+    const owned = this.#owners.get(owner) ?? new SlotBag('inOwner');
+    this.#owners.set(owner, owned);
+    owned.add(slot);
+    this.#all.add(slot);
+    this.#slots.set(slot.key, slot);
   }
 
-  #disown(slot: Slot, key: string): void {
-    const owner = this.#owners.get(slot.entry.owner);
-    if (owner === undefined || !owner.keys.delete(key)) return;
-    owner.bytes -= slot.bytes;
-    if (owner.keys.size === 0) this.#owners.delete(slot.entry.owner);
+  #forget(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) this.#drop(slot);
+  }
+
+  #drop(slot: Slot): void {
+    const { owner } = slot.entry;
+    const owned = this.#owners.get(owner);
+    owned?.remove(slot);
+    if (owned?.size === 0) this.#owners.delete(owner);
+    this.#all.remove(slot);
+    this.#slots.delete(slot.key);
+  }
+
+  /** The worst of samples go, until no more than `most` bytes are left in the bag. */
+  #makeRoom(bag: SlotBag | undefined, most: number, now: number): void {
+    while (bag !== undefined && bag.bytes > most) {
+      const sample = bag.sample().map((slot) => ({ slot, worth: this.#worthNow(slot, now) }));
+      sample.sort((a, b) => a.worth - b.worth);
+      for (const { slot } of sample.slice(0, VICTIMS_PER_SAMPLE)) if (bag.bytes > most) this.#drop(slot);
+    }
+  }
+
+  /** Nothing, for what cannot be served any more. */
+  #worthNow(slot: Slot, now: number): number {
+    return now < slot.until && this.table.holdsEntry(slot.key, slot.entry) ? worth(slot, now) : 0;
   }
 }
 

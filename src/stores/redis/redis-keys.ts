@@ -1,11 +1,19 @@
 // Every name in Redis. All carry the hash tag {namespace}: one slot in a cluster, so that scripts stay atomic.
 import { WIRE_VERSION } from '../../contract/entry.js';
+import { sha256 } from '../../entry/encode.js';
+
+/** Of 43: 96 bits, with which no two owners meet by chance; two who did would share a budget. */
+const ACCOUNT_DIGITS = 16;
 
 export interface RedisKeys {
   /** The tag table: sequence, epoch and last invalidation of every tag, without expiry. */
   readonly table: string;
   /** Writes between their mark and their end, without expiry; lost, it makes everything cold. */
   readonly marks: string;
+  /** What entries take, by the end of their time, see lua/charge.ts. Names of entries are made from this one: its last letter changes. */
+  readonly budget: string;
+  /** What one owner's entries take. No id stands in the name. */
+  account(owner: string): string;
   /** The channel of pushed invalidations. Not a key: ioredis does not put its keyPrefix in front. */
   readonly channel: string;
   /** The channel on which a process hears who has taken its invalidations. */
@@ -21,6 +29,8 @@ export function redisKeys(namespace: string, version: string, keyPrefix: string)
   return {
     table: `{${namespace}}:t`,
     marks: `{${namespace}}:x`,
+    budget: `{${namespace}}:b`,
+    account: (owner) => `{${namespace}}:b:${sha256(owner).slice(0, ACCOUNT_DIGITS)}`,
     channel: `${keyPrefix}{${namespace}}:c`,
     acknowledgements: (process) => `${keyPrefix}{${namespace}}:a:${process}`,
     entry: (key) => `{${namespace}}:e:${release}:${key}`,

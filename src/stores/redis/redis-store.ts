@@ -21,6 +21,7 @@ import { CODINGS } from '../../entry/codings.js';
 import { keyTag } from '../../entry/tags.js';
 import { LookUpBatch } from './look-up-batch.js';
 import { Pushes } from './pushes.js';
+import { RedisBudget, type RedisLimits } from './redis-budget.js';
 import { RedisClaims } from './redis-claims.js';
 import { RedisHistory } from './redis-history.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
@@ -33,6 +34,8 @@ export interface RedisStoreOptions {
   readonly version: string;
   /** Most tags remembered; beyond it everything becomes cold once. */
   readonly maxTags: number;
+  /** Without it entries are bounded by their time to live and by the server's maxmemory. */
+  readonly limits?: RedisLimits | undefined;
 }
 
 /**
@@ -50,6 +53,7 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
   readonly #clock: Clock;
   readonly #scripts: Scripts;
   readonly #claims: RedisClaims;
+  readonly #budget: RedisBudget | undefined;
   readonly #lookUps: LookUpBatch;
   readonly #pushes: Pushes;
 
@@ -71,6 +75,7 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
       watermark: (live) => emit({ kind: 'watermark', state: live ? 'live' : 'dead' }),
     });
     this.#claims = new RedisClaims(this.#scripts, this.#keys);
+    this.#budget = options.limits && new RedisBudget(this.#scripts, this.#keys, options.limits, emit);
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
     this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
     this.history = new RedisHistory(this.#scripts, this);
@@ -107,7 +112,9 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
         ...[...oldestByTag(inherited)].flat(),
       ],
     );
-    return rest[0] as PutOutcome;
+    const outcome = rest[0] as PutOutcome;
+    if (outcome === 'stored') this.#budget?.charge(key, entry);
+    return outcome;
   }
 
   /** Here a body is kept in one form: the first coding that somebody wanted takes the place of what the handler wrote. */
