@@ -206,7 +206,7 @@ describe('what memory keeps', () => {
   });
 
   it('drops no entry for a form that does not fit beside it', () => {
-    const { store, put, entryOf } = setUp({ maxBytesPerOwner: OLD.length + 2000 });
+    const { store, put, entryOf } = setUp({ maxBytesPerOwner: OLD.length + 3000 });
     const entry = put('k', OLD);
     store.keepForm('k', entry, 'gzip', Buffer.alloc(3000));
     expect(entryOf('k')).toBe(entry);
