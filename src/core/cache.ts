@@ -1,19 +1,18 @@
 // The heart: look up, wait for a running computation, or compute with the position captured before the first read.
 import type { Clock } from '../contract/clock.js';
-import type { Dependency, Entry, Position } from '../contract/entry.js';
-import { ERROR_ADVICE, errorText } from '../contract/errors.js';
-import type { BypassReason, DeclineReason, EventSink } from '../contract/events.js';
-import type { Draft, Fallback, Load, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
-import type { LayerName, Lookup, PutOutcome, Store } from '../contract/store.js';
-import { isTag, keyTag, withWholeKinds } from '../entry/tags.js';
+import type { Entry, Position } from '../contract/entry.js';
+import { errorText } from '../contract/errors.js';
+import type { BypassReason, EventSink } from '../contract/events.js';
+import type { Fallback, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
+import type { LayerName, Lookup, Store } from '../contract/store.js';
 import { Admission, UNLIMITED, type AdmissionLimits } from './admission.js';
 import { Backoff } from './backoff.js';
 import { contend, type Contest } from './contend.js';
 import { Flights, type Flight, type Landing } from './flights.js';
-import { NO_GRACE, shortened, standingOf } from './freshness.js';
+import { NO_GRACE, standingOf } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
 import type { OwnClaims } from './own-claims.js';
-import { Running } from './running.js';
+import { Loads } from './loads.js';
 import type { Computation, Scopes } from './scope.js';
 
 export interface CacheOptions {
@@ -34,24 +33,6 @@ export interface CacheOptions {
 /** After so many computations that could not be stored, a reader stops waiting for others. */
 const MOST_WAITS = 3;
 
-/** What is not stored for these reasons will not be in the next moment either: nobody should queue for it. */
-const UNFIT: ReadonlySet<PutOutcome> = new Set(['declined', 'flux']);
-
-/** Whether the report is fit to be shared is as unknown as before. */
-const SAYS_NOTHING: ReadonlySet<DeclineReason> = new Set(['incomplete', 'head']);
-
-/** The handler has given another answer than the entry in its grace, and one that is not stored. */
-const SUPERSEDES: ReadonlySet<DeclineReason> = new Set([
-  'status',
-  'no-store',
-  'no-cache',
-  'max-age',
-  'set-cookie',
-  'vary-star',
-  'partial',
-  'too-large',
-]);
-
 interface Leading {
   /** In which others wait already; null: nobody is to wait for this computation. */
   readonly flight?: Flight | null;
@@ -69,8 +50,7 @@ export class Cache implements Reader {
   readonly #admission: Admission;
   readonly #backoff: Backoff;
   readonly #chance: () => number;
-  #advised = false;
-  readonly #running = new Running();
+  readonly #loads: Loads;
   #draining = false;
   #closed = false;
 
@@ -91,6 +71,19 @@ export class Cache implements Reader {
     this.#emit = emit;
     this.#backoff = new Backoff(clock);
     this.#chance = options.chance ?? Math.random;
+    const { maxTags } = options;
+    this.#loads = new Loads({
+      store,
+      invalidations,
+      scopes,
+      flights: this.#flights,
+      admission: this.#admission,
+      backoff: this.#backoff,
+      maxTags,
+      chance: this.#chance,
+      clock,
+      emit,
+    });
   }
 
   /** Synchronous wherever the store is: a hit in memory costs no promise. */
@@ -101,12 +94,13 @@ export class Cache implements Reader {
   /** Takes no more readers. Resolves when every computation has ended, and what it made is stored or declined. */
   drain(): Promise<void> {
     this.#draining = true;
-    return this.#running.none();
+    return this.#loads.none();
   }
 
   close(): void {
     this.#draining = true;
     this.#closed = true;
+    this.#loads.close();
   }
 
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
@@ -352,194 +346,12 @@ export class Cache implements Reader {
     });
     const led = flight === undefined ? this.#departAlone(request.key) : flight;
     led?.begin();
-    const load = this.#load(request, position, led, fallback !== undefined);
+    const load = this.#loads.open(request, position, led, fallback !== undefined);
     return { next: 'lead', load, reason, ...(fallback !== undefined && { fallback }) };
   }
 
   /** Whoever comes second (a forced refresh) computes beside the flight, unseen. */
   #departAlone(key: string): Flight | null {
     return this.#flights.get(key) === undefined ? this.#flights.depart(key) : null;
-  }
-
-  /** @param dispensable there is something to serve meanwhile: after a failure the computation rests. */
-  #load(request: ReadRequest, position: Position, flight: Flight | null, dispensable: boolean): Load {
-    const { graceMs, jitter } = request.freshness ?? NO_GRACE;
-    const chance = jitter > 0 ? this.#chance() : 0;
-    let outer = this.#scopes.computation;
-    const computed = outer === undefined ? this.#admission.computes() : () => undefined;
-    const tags = new Set<string>(request.tags);
-    outer?.addTags(tags);
-    const inherited: Dependency[] = [];
-    const createdAt = this.#clock.now();
-    const began = this.#clock.monotonic();
-    const place = flight?.departure ?? this.#flights.arrive();
-    let settled = false;
-    let lagging = false;
-    let replicaRead = false;
-
-    const computation: Computation = {
-      addTags: (more) => {
-        // An iterator can be read only once.
-        const found = [...more];
-        for (const tag of found) tags.add(tag);
-        outer?.addTags(found);
-      },
-      inherit: (dependency) => {
-        inherited.push(dependency);
-        for (const tag of dependency.tags) tags.add(tag);
-        outer?.inherit(dependency);
-      },
-      position,
-      get replayNeeded() {
-        replicaRead = true;
-        // Who has read something old is not stored anyway, and need not wait for a replica again.
-        return lagging ? '' : (position.lsn ?? '');
-      },
-      readFromThePast: () => {
-        lagging = true;
-        outer?.readFromThePast();
-      },
-    };
-
-    let scope = this.#scopes.open(computation);
-    const over = this.#running.begin();
-    let ran = false;
-
-    const decline = (reason: DeclineReason) => {
-      this.#emit({
-        kind: 'declined',
-        key: request.key,
-        type: request.type,
-        reason,
-        durationMs: this.#clock.monotonic() - began,
-      });
-    };
-
-    const settle = async (draft: Draft): Promise<PutOutcome> => {
-      const wellFormed = this.#wellFormed(tags);
-      const all = wellFormed ? withWholeKinds(tags) : [];
-      const tooMany = all.length > this.#options.maxTags;
-      const unfit = scope.tainted
-        ? 'transaction'
-        : lagging
-          ? 'replica'
-          : !wellFormed
-            ? 'error'
-            : tooMany
-              ? 'too-many-tags'
-              : undefined;
-      if (unfit !== undefined) {
-        decline(unfit);
-        flight?.land({ kind: 'private' });
-        return 'declined';
-      }
-      const key = draft.key ?? request.key;
-      const ttlMs = shortened(Math.min(request.ttlMs, draft.ttlMs ?? Infinity), jitter, chance);
-      const staleAt = inherited.reduce((least, part) => Math.min(least, part.staleAt ?? Infinity), createdAt + ttlMs);
-      const entry: Entry = {
-        body: draft.body,
-        status: draft.status,
-        headers: draft.headers,
-        etag: draft.etag,
-        type: request.type,
-        owner: request.owner,
-        createdAt,
-        staleAt,
-        // A ttl of nothing switches the cache off, whatever the grace.
-        deleteAt: staleAt + (draft.withoutGrace || ttlMs <= 0 ? 0 : graceMs),
-        computeMs: this.#clock.monotonic() - began,
-        tags: all,
-        epoch: position.epoch,
-        asOf: position.seq,
-      };
-      const offered = this.#flights.arrive();
-      const outcome = flight?.superseded ? 'stale' : await this.#offer(key, entry, inherited);
-      if (outcome === 'stored') {
-        const running = this.#flights.get(request.key);
-        if (running !== undefined && running.departure < place) running.superseded = true;
-        this.#backoff.succeeded(request.key);
-        this.#emit({ kind: 'stored', key, type: request.type, bytes: entry.body.length, durationMs: entry.computeMs });
-      } else {
-        const past = entry.deleteAt <= this.#clock.now();
-        decline(outcome !== 'declined' ? outcome : past ? 'expired' : 'too-large');
-      }
-      // Under another key it answers another question than those who wait have asked.
-      if (key !== request.key) flight?.land({ kind: 'private' });
-      else if (outcome === 'stored') flight?.land({ kind: 'stored', entry, offered });
-      // A replica shows what was there at the capture, not at the departure, which some have arrived in between.
-      else flight?.land(replicaRead ? { kind: 'abandoned' } : { kind: 'unproved', entry }, UNFIT.has(outcome));
-      return outcome;
-    };
-
-    return {
-      key: request.key,
-      position,
-      ttlMs: shortened(request.ttlMs, jitter, chance),
-      run: (task) => {
-        ran = true;
-        return scope.run(task);
-      },
-      addTags: (more) => computation.addTags(more),
-      store: (draft) => {
-        if (settled) return Promise.resolve('declined');
-        settled = true;
-        computed();
-        return settle(draft).finally(over);
-      },
-      decline: (reason) => {
-        if (settled) return;
-        settled = true;
-        computed();
-        decline(reason);
-        if (dispensable) this.#afterDecline(request.key, reason);
-        flight?.land({ kind: SAYS_NOTHING.has(reason) ? 'abandoned' : 'private' });
-        over();
-      },
-      leave: () => {
-        outer = undefined;
-        if (!ran) scope = this.#scopes.open(computation, 'beside');
-      },
-      giveUp: () => {
-        flight?.giveUp();
-        if (dispensable) this.#backoff.failed(request.key);
-      },
-      get settled() {
-        return settled;
-      },
-    };
-  }
-
-  /** What becomes of the entry that was at hand. */
-  #afterDecline(key: string, reason: DeclineReason): void {
-    if (reason === 'error') this.#backoff.failed(key);
-    // The report is another now, or there is none any more, and this is all that will be heard of it.
-    else if (SUPERSEDES.has(reason)) void this.#invalidations.invalidate([keyTag(key)], 'superseded');
-  }
-
-  /** What is no tag cannot be invalidated, so whatever carries it must not be stored. */
-  #wellFormed(tags: ReadonlySet<unknown>): boolean {
-    for (const one of tags) {
-      if (isTag(one)) continue;
-      if (!this.#advised) {
-        const message = `${JSON.stringify(one) ?? String(one)} is no tag; what carries it is not cached. ${ERROR_ADVICE.ERC_TAG}`;
-        this.#emit({ kind: 'advice', code: 'ERC_TAG', message });
-      }
-      this.#advised = true;
-      return false;
-    }
-    return true;
-  }
-
-  async #offer(key: string, entry: Entry, inherited: readonly Dependency[]): Promise<PutOutcome> {
-    if (this.#closed) return 'unavailable';
-    if (this.#invalidations.touches(entry.tags, key)) return 'stale';
-    try {
-      return await this.#store.put(key, entry, inherited);
-    } catch (error) {
-      // Whoever waits for this computation must go on whatever happens.
-      const text = errorText(error);
-      this.#emit({ kind: 'layerFailed', layer: this.#store.name, operation: 'put', error: text });
-      return 'unavailable';
-    }
   }
 }
