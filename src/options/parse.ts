@@ -82,7 +82,8 @@ const CACHE_OPTIONS = [
   'logger',
   'onEvent',
 ] as const satisfies readonly (keyof ReportCacheOptions)[];
-const TYPE_OPTIONS = [
+/** Of types, and of each route beside its own. */
+const POLICY_OPTIONS = [
   'ttl',
   'consistency',
   'coalesce',
@@ -91,20 +92,15 @@ const TYPE_OPTIONS = [
   'grace',
   'jitter',
   'refreshAhead',
+  'compress',
+] as const;
+const TYPE_OPTIONS = [
+  ...POLICY_OPTIONS,
   'softTimeout',
   'hardTimeout',
-  'compress',
 ] as const satisfies readonly (keyof TypeOptions)[];
 const ROUTE_OPTIONS = [
-  'ttl',
-  'consistency',
-  'coalesce',
-  'browser',
-  'maxEntryBytes',
-  'grace',
-  'jitter',
-  'refreshAhead',
-  'compress',
+  ...POLICY_OPTIONS,
   'report',
   'filters',
   'tags',

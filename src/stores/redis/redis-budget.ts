@@ -1,11 +1,10 @@
 // The bytes that entries may take in Redis, for all and for each owner: what was stored is charged, behind its reader's back.
-import { createHash } from 'node:crypto';
 import type { Entry } from '../../contract/entry.js';
 import { errorText } from '../../contract/errors.js';
 import type { CacheEvent, EventSink } from '../../contract/events.js';
 import { CHARGE } from './lua/charge.js';
 import type { RedisKeys } from './redis-keys.js';
-import type { Script, Scripts } from './scripts.js';
+import { script, type Scripts } from './scripts.js';
 
 export interface RedisLimits {
   /** Bytes of all entries of the namespace, with everything that Redis holds for them. */
@@ -14,7 +13,7 @@ export interface RedisLimits {
   readonly maxBytesPerOwner: number;
 }
 
-const SCRIPT: Script = { lua: CHARGE, sha: createHash('sha1').update(CHARGE).digest('hex') };
+const SCRIPT = script(CHARGE);
 
 /**
  * A charge is sent when an entry has been stored, so what is held can pass a budget by the entries whose charges are on
