@@ -7,7 +7,7 @@ const combinations = {
   'e5-t1-r5': { replace: {}, folders: '**' },
   'e4-t03-r5': {
     replace: { '^express$': 'express4', '^typeorm$': 'typeorm03', '^typeorm/(.*)$': 'typeorm03/$1' },
-    folders: '{http,admin,typeorm,outbox,system}/**',
+    folders: '{http,admin,typeorm,outbox,views,system}/**',
   },
   'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core,system}/**' },
 };
@@ -24,8 +24,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
   maxWorkers: 2,
-  // Many tests start servers of their own, and a busy machine is slow at that; what hangs is found all the same.
-  testTimeout: 30_000,
+  // Many tests start servers of their own or move much, and a busy machine is slow at that; what hangs is found all the same.
+  testTimeout: 180_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', ...typesOnly.map((file) => `!src/${file}`)],
   coverageDirectory: 'coverage',
@@ -42,6 +42,10 @@ export default {
     ],
     // They start child processes, which no replacement reaches; and one rebuilds dist, which two may not do at once.
     testPathIgnorePatterns:
-      folders === '**' ? [] : ['<rootDir>/test/system/start.test.ts', '<rootDir>/test/system/crowd.test.ts'],
+      folders === '**'
+        ? []
+        : ['system/start', 'system/crowd', 'system/persisted-killed', 'views/killed'].map(
+            (name) => `<rootDir>/test/${name}.test.ts`,
+          ),
   })),
 };

@@ -35,12 +35,25 @@ const FIGURES = /** @type {const} */ ([
 
 /** @typedef {{ at: number } & Record<typeof FIGURES[number][0], number>} Row */
 
+const USAGE = `npm run check:soak [-- options]
+  --seconds N   of load, 10 or more (600)
+  --quick       20 of them
+Starts a Redis of its own; needs redis-server or valkey-server.`;
+
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '600' }, quick: { type: 'boolean', default: false } },
+  options: {
+    seconds: { type: 'string', default: '600' },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 });
 const seconds = values.quick ? 20 : Number(values.seconds);
-if (!(seconds >= 10)) throw new Error('--seconds must be 10 or more.');
-process.exitCode = await soak();
+if (values.help) console.log(USAGE);
+else if (seconds >= 10) process.exitCode = await soak();
+else {
+  console.error(`--seconds must be 10 or more.\n\n${USAGE}`);
+  process.exitCode = 2;
+}
 
 /** @returns {Promise<number>} the exit code */
 async function soak() {

@@ -37,6 +37,7 @@ const succeeded = await runStages([
   ['fresh', async () => void (await npmRun('check:fresh', '--quick', '--arms', 'strict', '--reads', '1500'))],
   ['attack', async () => void (await npmRun('check:attack', '--quick'))],
   ['simulate', async () => void (await npmRun('simulate', '--quick'))],
+  ['timetable', async () => void (await npmRun('demo:timetable', '--rounds', '1'))],
   ['bench', async () => void (await npmRun('bench', '--quick', '--rounds', '1', '--only', 'memory'))],
 ]);
 

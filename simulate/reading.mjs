@@ -8,7 +8,6 @@ import { lsnText } from './world/database.mjs';
 /** @typedef {import('./reports.mjs').Report} Report */
 /** @typedef {{ readonly process: import('./world/process.mjs').SimProcess, readonly lane: import('./scheduler.mjs').Lane, readonly name: string }} Place where an operation runs */
 
-const TTL_MS = 30_000;
 const OWNER = 'u';
 
 /** Every detail of a reader that a broken variant may change. */
@@ -33,12 +32,14 @@ export class Reading {
     const { key, tags } = report;
     /** @type {import('../src/contract/reading.js').Coalesce} */
     const coalesce = this.process.settings.claims ? 'shared' : 'process';
+    const { ttlMs, freshness } = this.process.settings;
     return {
       key,
       type: 'report',
       owner: OWNER,
       tags,
-      ttlMs: TTL_MS,
+      ttlMs,
+      freshness,
       consistency,
       coalesce,
       ...(atLeast === undefined ? {} : { atLeast }),
@@ -54,8 +55,11 @@ export class Reading {
     if (keepsSnapshot) await this.openSnapshot();
     const turn = await this.process.cache.read(this.request(report, consistency, told?.position));
     if (turn.next === 'serve') {
-      this.world.count(`${turn.coalesced ? 'coalesced' : 'hit'} ${turn.layer}`);
+      const stale = !turn.coalesced && this.process.clock.now() >= turn.entry.staleAt;
+      this.world.count(`${turn.coalesced ? 'coalesced' : stale ? 'stale' : 'hit'} ${turn.layer}`);
       oracle.answered(begun, decode(turn.entry.body), `${this.place.name} (${turn.layer}, ${consistency})`);
+    } else if (turn.next === 'lead' && turn.fallback !== undefined && this.world.random.chance(0.3)) {
+      await this.#failBeside(turn.load, turn.fallback, begun);
     } else if (turn.next === 'lead') {
       const { load } = turn;
       const versions = await load.run(() => this.compute(report, consistency, (tags) => load.addTags(tags)));
@@ -70,6 +74,21 @@ export class Reading {
       this.#answer(begun, await this.compute(report, consistency, () => undefined), `${this.place.name} (alone)`);
     }
     if (keepsSnapshot) this.process.scopes.ended(this, true);
+  }
+
+  /**
+   * The computation fails after a while, and what was at hand stands in for it.
+   * @param {import('../src/contract/reading.js').Load} load
+   * @param {import('../src/contract/reading.js').Fallback} fallback
+   * @param {ReturnType<import('./oracle.mjs').Oracle['begin']>} begun
+   */
+  async #failBeside(load, fallback, begun) {
+    await load.run(() => this.readRow('r1'));
+    load.decline('error');
+    const served = fallback.take();
+    this.world.count(served === undefined ? 'failed' : 'stood in');
+    if (served !== undefined)
+      this.world.oracle.answered(begun, decode(served.entry.body), `${this.place.name} (stood in)`);
   }
 
   /** @param {ReturnType<import('./oracle.mjs').Oracle['begin']>} begun @param {Versions} versions @param {string} how */
@@ -101,7 +120,7 @@ export class Reading {
       const values = new Values(cache, scopes, clock, () => undefined);
       const loader = () => this.compute(innerReport, consistency, addTags);
       const request = this.request(innerReport, consistency);
-      Object.assign(versions, await values.getOrLoad(request, loader, CODEC));
+      Object.assign(versions, (await values.getOrLoad(request, loader, CODEC)).value);
     }
     for (const row of rows) versions[row] = await this.readRow(row);
     addTags(later);

@@ -7,6 +7,8 @@ const OUTCOMES = [
   'hit memory',
   'hit redis',
   'coalesced redis',
+  'stale redis',
+  'stood in',
   'miss absent',
   'miss invalidated',
   'miss epoch',

@@ -20,6 +20,8 @@
  * @property {number} markTtlMs
  * @property {boolean} fencedAnswers
  * @property {boolean} claims the readers of all processes share one computation
+ * @property {number} ttlMs
+ * @property {import('../src/contract/reading.js').Freshness} freshness around the end of it
  * @property {number} claimMs
  * @property {number} privateMs
  * @property {number} mostTagsInRedis
@@ -105,6 +107,8 @@ const level = (own) => ({
   refusesInfo: false,
   fencedAnswers: false,
   claims: false,
+  ttlMs: 30_000,
+  freshness: { graceMs: 0, jitter: 0, refreshAhead: 0 },
   ...own,
 });
 
@@ -114,6 +118,12 @@ export const LEVELS = {
   'strict, INFO refused': level({ refusesInfo: true }),
   lease: level({ consistency: ['lease', 'strict'] }),
   'lease+claims': level({ claims: true, consistency: ['lease', 'strict'] }),
+  'lease+claims+grace': level({
+    claims: true,
+    consistency: ['lease', 'strict'],
+    ttlMs: 60,
+    freshness: { graceMs: 30_000, jitter: 0, refreshAhead: 1 },
+  }),
   barrier: level({ consistency: ['barrier', 'strict'] }),
   'strict+mark': level({ mark: true, inversions: true, faults: WITH_MARKS }),
   'strict+mark, all faults': level({ mark: true }),

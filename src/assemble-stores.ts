@@ -1,4 +1,4 @@
-// Which stores stand behind a cache: memory alone, or memory in front of Redis.
+// Which stores stand behind a cache: memory alone, or memory in front of Redis; and what is in front of the database, once there is one.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from './contract/clock.js';
 import type { EventSink } from './contract/events.js';
@@ -6,6 +6,8 @@ import type { History } from './contract/history.js';
 import type { RedisLike } from './contract/redis-like.js';
 import type { Claims, Marks, Store } from './contract/store.js';
 import { Breaker, type BreakerState } from './core/breaker.js';
+import { LayeredStore } from './core/layered-store.js';
+import { OwnHistory } from './core/own-history.js';
 import { GuardedStore } from './core/guarded-store.js';
 import { TieredStore } from './core/tiered-store.js';
 import { BOUNDS, BREAKER } from './options/defaults.js';
@@ -18,7 +20,6 @@ import { RedisStore } from './stores/redis/redis-store.js';
 export interface SharedTruth {
   readonly marks: Marks;
   readonly claims: Claims;
-  readonly history: History;
   /** From now on nothing is served unless a sweeper has vouched for it within `lambdaMs`; undefined ends that. */
   requireWatermark(lambdaMs: number | undefined): void;
   /** Some reports are read under `barrier`: writers wait for leases that a lost history no longer names. */
@@ -26,8 +27,11 @@ export interface SharedTruth {
 }
 
 export interface Stores {
-  readonly store: Store;
+  /** Where a database can be put behind the others. */
+  readonly store: LayeredStore;
   readonly shared: SharedTruth | undefined;
+  /** What the sweeper of an outbox brings invalidations into. */
+  readonly history: History;
   /** Whether readers ask it. */
   readonly breaker: () => BreakerState;
 }
@@ -38,12 +42,21 @@ export function assembleStores(
   clock: Clock,
   emit: EventSink,
 ): Stores {
-  if (redis === undefined) return { store: memoryAlone(options, clock), shared: undefined, breaker: () => 'closed' };
+  if (redis === undefined) {
+    const memory = memoryAlone(options, clock);
+    const store = layered(memory, clock, emit);
+    const history = new OwnHistory(memory.table, store, clock);
+    return { store, shared: undefined, history, breaker: () => 'closed' };
+  }
   return overRedis(redis, options, clock, emit);
 }
 
+function layered(front: Store, clock: Clock, emit: EventSink): LayeredStore {
+  return new LayeredStore(front, { frontMs: BOUNDS.persistedInFrontMs, maxOwed: BOUNDS.pendingTags }, clock, emit);
+}
+
 /** One process: its own table is the truth. */
-function memoryAlone(options: ResolvedOptions, clock: Clock): Store {
+function memoryAlone(options: ResolvedOptions, clock: Clock): MemoryStore {
   const table = new TagTable(randomBytes(9).toString('base64url'), BOUNDS.tagsPerProcess);
   return new MemoryStore(table, options.memory, clock);
 }
@@ -65,13 +78,14 @@ function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emi
   const memory = new MemoryStore(new TagTable('', BOUNDS.tagsPerProcess), options.memory, clock);
   const tiered = new TieredStore(memory, guarded, { leaseMs, overdueMs: BOUNDS.overduePushMs }, clock, emit);
   tiered.follow(inRedis);
+  const store = layered(tiered, clock, emit);
   return {
-    store: tiered,
+    store,
     breaker: () => breaker.state,
+    history: inRedis.history.through(store),
     shared: {
       marks: guarded,
       claims: guarded,
-      history: inRedis.history.through(tiered),
       requireWatermark: (lambdaMs) => inRedis.requireWatermark(lambdaMs),
       expectBarrier: () => tiered.expectBarrier(),
     },

@@ -1,12 +1,14 @@
 // Composition: keeps invalidations in the application's own database until Redis has them, and sweeps them there.
 import type { SharedTruth } from './assemble-stores.js';
 import type { Clock } from './contract/clock.js';
-import { ReportCacheError, errorText } from './contract/errors.js';
+import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
+import type { History } from './contract/history.js';
+import { lendConnection } from './lend-connection.js';
+import { obstacleTo, type Holding } from './obstacle.js';
 import type { ConnectOptions } from './options/options.js';
-import type { Ask, OutboxHealth } from './contract/outbox.js';
+import type { OutboxHealth } from './contract/outbox.js';
 import { dialectOf, isInstalled } from './outbox/migrations.js';
-import { OwnConnection, poolSizeOf, type OwnRunner } from './outbox/own-connection.js';
 import { NotifyListener, type ListenRunner } from './outbox/notify.js';
 import { SqlOutbox } from './outbox/sql-outbox.js';
 import { Sweeper } from './outbox/sweeper.js';
@@ -17,6 +19,10 @@ import { askAs, type DataSourceLike } from './typeorm/typeorm-like.js';
 
 export interface DurableParts {
   readonly shared: SharedTruth | undefined;
+  /** Of Redis, or of this process alone. */
+  readonly history: History;
+  /** Whether reports outlive this process here, so that it is not enough that memory ends with it. */
+  readonly persists: () => boolean;
   readonly namespace: string;
   readonly lambdaMs: number;
   readonly leaseMs: number;
@@ -48,25 +54,30 @@ export async function connectDurable(
 ): Promise<DurableConnection | undefined> {
   const { clock, emit, lambdaMs, namespace, shared } = parts;
   if (options.durable === false) {
-    await lookForOrphan(shared, parts);
+    await lookForOrphan(parts);
     return undefined;
   }
-  const obstacle = await obstacleTo(dataSource, shared);
+  const needed = shared !== undefined || parts.persists();
+  const obstacle = await obstacleToOutbox(dataSource, needed);
   const dialect = dialectOf(dataSource.options.type);
-  if (obstacle !== undefined || shared === undefined || dialect === undefined) {
+  if (obstacle !== undefined || dialect === undefined) {
     if (options.durable === true) throw new ReportCacheError('ERC_OUTBOX', obstacle ?? '');
-    if (obstacle !== undefined && shared !== undefined)
+    if (obstacle !== undefined && needed)
       emit({
         kind: 'advice',
         code: 'outbox-off',
         message: `${obstacle} Until then a process that dies between COMMIT and its invalidation leaves old reports behind, up to their ttl.`,
       });
-    await lookForOrphan(shared, parts);
+    await lookForOrphan(parts);
     return undefined;
   }
   const { schema } = dataSource.options;
   const { notify = false } = options;
-  const { ask, close: closeConnection } = connectionOf(dataSource, parts);
+  const { ask, close: closeConnection } = lendConnection(dataSource, {
+    fewest: FEWEST_CONNECTIONS,
+    patienceMs: 2 * lambdaMs,
+    clock,
+  });
   const outbox = new SqlOutbox({
     dialect,
     ask,
@@ -76,12 +87,11 @@ export async function connectDurable(
     notify,
     ...(schema !== undefined && { schema }),
   });
-  const { history } = shared;
-  const { maxTtlMs } = parts;
+  const { history, maxTtlMs } = parts;
   const sweeper = new Sweeper({ history, database: outbox, clock, emit, lambdaMs, maxTtlMs });
   const cover = new TriggerCover(parts.triggers, emit);
   await cover.look();
-  shared.requireWatermark(lambdaMs);
+  shared?.requireWatermark(lambdaMs);
   // Usually a few milliseconds; where Redis or the database does not answer, the application starts all the same.
   await Promise.race([sweeper.start(), new Promise<void>((resolve) => clock.after(lambdaMs, resolve))]);
   const createRunner = () => dataSource.createQueryRunner() as ListenRunner;
@@ -108,7 +118,7 @@ export async function connectDurable(
       await sweeper.close();
       await outbox.close();
       await closeConnection();
-      shared.requireWatermark(undefined);
+      shared?.requireWatermark(undefined);
     },
   };
 }
@@ -116,39 +126,10 @@ export async function connectDurable(
 /** With fewer connections the application needs each of them. */
 const FEWEST_CONNECTIONS = 3;
 
-/** How the sweeper reaches the database: over a connection of its own, where there are enough of them. */
-function connectionOf(
-  dataSource: DataSourceLike,
-  { clock, lambdaMs }: DurableParts,
-): { ask: Ask; close: () => Promise<void> } {
-  if ((poolSizeOf(dataSource.driver) ?? FEWEST_CONNECTIONS) < FEWEST_CONNECTIONS)
-    return { ask: askAs(dataSource), close: () => Promise.resolve() };
-  const createRunner = () => dataSource.createQueryRunner('master') as OwnRunner;
-  const own = new OwnConnection({ createRunner, patienceMs: 2 * lambdaMs, clock });
-  // A pool ends only when all its connections have been given back.
-  const { destroy } = dataSource;
-  const releaseFirst = async (): Promise<unknown> => {
-    await own.release();
-    return destroy?.call(dataSource);
-  };
-  dataSource.destroy = releaseFirst;
-  return {
-    ask: askAs({ query: own.ask }),
-    async close() {
-      await own.close();
-      // Somebody may have wrapped destroy() after us; theirs stays, and calls ours, which does nothing more.
-      if (destroy && dataSource.destroy === releaseFirst) dataSource.destroy = destroy;
-    },
-  };
-}
-
 /** Somebody has vouched for this namespace once and nobody does any more: nothing is served until somebody does again. */
-async function lookForOrphan(
-  shared: SharedTruth | undefined,
-  { namespace, lambdaMs, emit }: DurableParts,
-): Promise<void> {
+async function lookForOrphan({ shared, history, namespace, lambdaMs, emit }: DurableParts): Promise<void> {
   try {
-    const seen = await shared?.history.observe();
+    const seen = shared && (await history.observe());
     if (seen?.ageMs === undefined || seen.ageMs <= 2 * lambdaMs) return;
     emit({
       kind: 'advice',
@@ -162,17 +143,12 @@ async function lookForOrphan(
   }
 }
 
+const OUTBOX: Holding = { what: 'the outbox', tables: 2, migrations: 'outboxMigrations' };
+
 /** Why there can be no outbox; undefined: there can. */
-async function obstacleTo(dataSource: DataSourceLike, shared: SharedTruth | undefined): Promise<string | undefined> {
-  if (shared === undefined)
-    return 'Without Redis one process is its own truth, and there is nothing to keep for others.';
+async function obstacleToOutbox(dataSource: DataSourceLike, needed: boolean): Promise<string | undefined> {
+  if (!needed) return 'Without Redis one process is its own truth, and there is nothing to keep for others.';
   const { type, schema } = dataSource.options;
   const dialect = dialectOf(type);
-  if (dialect === undefined) return `A database of type "${type}" cannot hold the outbox.`;
-  try {
-    if (await isInstalled(askAs(dataSource), dialect, schema)) return undefined;
-  } catch (error) {
-    return `The database did not say whether it has the tables of the outbox (${errorText(error)}).`;
-  }
-  return 'The tables of the outbox are missing: add `...outboxMigrations` to the migrations of the DataSource and run them.';
+  return obstacleTo(OUTBOX, type, dialect && (() => isInstalled(askAs(dataSource), dialect, schema)));
 }

@@ -6,13 +6,18 @@ import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
+import { CostKeeping } from './connect-costs.js';
+import { viewHostOf } from './connect-views.js';
 import { DataSources } from './data-sources.js';
+import { longestTtl } from './core/adaptive-ttl.js';
 import { Cache } from './core/cache.js';
 import { BackgroundForms } from './core/forms.js';
 import { lookAtHealth } from './core/health.js';
 import { createEventLog } from './core/event-log.js';
+import type { Answer } from './core/answer.js';
 import { Values } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
+import type { Loader } from './core/loader-run.js';
 import { OwnClaims } from './core/own-claims.js';
 import { allWithin, Running } from './core/running.js';
 import { Scopes } from './core/scope.js';
@@ -20,15 +25,23 @@ import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
 import { EVERYTHING, isTag, tag, tableTag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
+import { describedWith, sayingAsOf } from './http/as-of.js';
 import { describeRoute, pathOf, viewerTags } from './http/describe.js';
 import { createMiddleware } from './http/middleware.js';
 import { Sessions } from './http/session.js';
+import { parseCosts } from './options/costs.js';
 import { BOUNDS } from './options/defaults.js';
-import type { ReportCacheOptions } from './options/options.js';
+import type { ReportCacheOptions, ValueRequest } from './options/options.js';
+import { parseResources, type ResourceDeclarations } from './options/resources.js';
+import { createResources } from './resources/resources.js';
+import { parseView } from './options/views.js';
 import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import { InTime } from './outbox/in-time.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
+import type { DataSourceLike } from './typeorm/typeorm-like.js';
+import { Changes } from './views/changes.js';
+import { Views } from './views/views.js';
 import type { ReportCache } from './report-cache.js';
 
 /** For the clocks of several machines, and for the last look before the lease ended, ms. */
@@ -45,10 +58,19 @@ export function createReportCache(options: ReportCacheOptions): ReportCache {
 /** @internal With a clock that tests hold. */
 export function compose(options: ReportCacheOptions, clock: Clock): ReportCache {
   const resolved = parseOptions(options);
-  const emit = createEventLog(options.logger, options.onEvent);
+  const { namespace, lambdaMs, leaseMs } = resolved;
+  const types = new Set(resolved.types.keys());
+  const costs = new CostKeeping(options.costs && parseCosts(options.costs, types), {
+    namespace,
+    redis: options.redis,
+    redisDeadlineMs: resolved.redisDeadlineMs,
+    clock,
+    emit: createEventLog(options.logger, options.onEvent),
+  });
+  const { emit, meter } = costs;
   let closed = false;
   let maxTtlMs = 0;
-  const { store, shared, breaker } = assembleStores(options.redis, resolved, clock, emit);
+  const { store, shared, history, breaker } = assembleStores(options.redis, resolved, clock, emit);
   const positions = new InTime(BOUNDS.walPositionMs, clock);
   /** Without it no replica is believed until the next write; an invalidation waits for no database. */
   const walPosition = () => positions.run(() => typeorm.walPosition()).catch(() => undefined);
@@ -86,12 +108,13 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       maxTags: BOUNDS.tagsPerEntry,
       limits: resolved.limits,
       claims,
+      meter,
       ...(shared === undefined && !(resolved.alone ?? !cluster.isWorker) && refuse(emit)),
     },
     clock,
     emit,
   );
-  const values = new Values(cache, scopes, clock, emit);
+  const values = new Values(cache, scopes, clock, emit, meter, costs.gate);
   const forms = new BackgroundForms(store, clock, emit);
   const sessions = new Sessions({
     leaseMs: resolved.leaseMs,
@@ -104,35 +127,46 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     async invalidate(tags, cause, committed) {
       const position = await invalidations.invalidate(tags, cause, committed);
       if (position) scopes.invalidated(position);
+      views.heard(tags, position !== undefined);
       return position;
     },
     mark: (tags) => invalidations.mark(tags),
     unmark: (mark) => invalidations.unmark(mark),
   };
-  const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
-  /** Invalidations by hand. Those of transactions count from when the store is told. */
-  const calls = new Running();
-  /** For writes that the plugin has not seen. */
-  const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
-    const over = calls.begin();
-    const lsnEpoch = invalidator.epoch;
-    const lsn = await walPosition();
-    await invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch }).finally(over);
-  };
-  const { namespace, lambdaMs, leaseMs } = resolved;
-  const dataSources = new DataSources(typeorm, {
-    shared,
-    namespace,
-    lambdaMs,
-    leaseMs,
-    maxTtlMs: () => maxTtlMs,
+  const views: Views = new Views({
+    changes: new Changes(store, clock),
+    invalidator: { invalidate: (tags, cause) => bringIntoForce(tags, cause) },
     clock,
     emit,
   });
-  const types = new Set(resolved.types.keys());
+  const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
+  /** Invalidations by hand. Those of transactions count from when the store is told. */
+  const calls = new Running();
+  /** For what the plugin has not seen. */
+  const bringIntoForce: Invalidator['invalidate'] = async (tags, cause) => {
+    const over = calls.begin();
+    const lsnEpoch = invalidator.epoch;
+    const lsn = await walPosition();
+    return invalidator.invalidate(tags, cause, lsn === undefined ? {} : { lsn, lsnEpoch }).finally(over);
+  };
+  const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
+    await bringIntoForce(tags, cause);
+  };
+  let persists = false;
+  const dataSources = new DataSources(
+    typeorm,
+    { shared, history, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit },
+    { layers: store, options: resolved, expected: () => persists, clock, emit },
+  );
 
   const follow = <P extends TypePolicy>(policy: P): P => {
-    maxTtlMs = Math.max(maxTtlMs, policy.ttlMs + policy.freshness.graceMs);
+    const { graceMs, adaptive } = policy.freshness;
+    const livesMs = longestTtl(policy.ttlMs, adaptive) + graceMs;
+    maxTtlMs = Math.max(maxTtlMs, policy.persist ? Math.min(livesMs, BOUNDS.persistedInFrontMs) : livesMs);
+    if (policy.persist) {
+      persists = true;
+      store.expectDatabase();
+    }
     if (policy.consistency === 'barrier') shared?.expectBarrier();
     return policy;
   };
@@ -148,11 +182,57 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     return policy;
   };
 
+  const answerOf = async <T>(request: ValueRequest, policy: TypePolicy, loader: Loader<T>): Promise<Answer<T>> => {
+    const share = request.share ?? 'user';
+    const identity = identitySegment(request.identity, share);
+    const { type, report, filters = {}, tables = [] } = request;
+    const read = views.of(request.views ?? []);
+    const viewTags = read === undefined ? [] : read.tags();
+    const tags = [
+      tag('report', report),
+      ...tables.map((table) => tableTag(table)),
+      ...(viewTags ?? []),
+      ...(request.tags ?? []),
+    ];
+    if (viewTags === undefined) {
+      emit({ kind: 'bypass', type, reason: 'unavailable', detail: 'a view is not connected' });
+      // Nobody knows what would have to invalidate the report around it.
+      scopes.readFromThePast();
+      return values.loadAlone(loader, { type, owner: identity ?? '' });
+    }
+    if (identity === undefined) {
+      emit({ kind: 'bypass', type, reason: 'no-identity' });
+      scopes.computation?.addTags(tags);
+      return values.loadAlone(loader, { type, owner: '' });
+    }
+    return values.getOrLoad(
+      {
+        key: reportKey({ type, report, identity, filters }),
+        type,
+        owner: identity,
+        tags: [tag('type', type), ...viewerTags(request.identity ?? undefined, share), ...tags],
+        ttlMs: policy.ttlMs,
+        freshness: policy.freshness,
+        consistency: policy.consistency,
+        coalesce: policy.coalesce,
+        persist: policy.persist,
+      },
+      loader,
+      request.codec ?? structuredCodec,
+      policy,
+    );
+  };
+
+  const answerTo = async <T>(request: ValueRequest, loader: Loader<T>): Promise<Answer<T>> =>
+    answerOf(request, follow(parsePolicy(request, policyOf(request.type), 'getOrLoad()')), loader);
+
   return {
     cache(type, routeOptions = {}) {
       const policy = follow(parseRoute(routeOptions, policyOf(type)));
-      const describe = describeRoute(type, routeOptions, policy, options.identify);
-      return createMiddleware({
+      const described = describeRoute(type, routeOptions, policy, options.identify);
+      const read = views.of(routeOptions.views ?? []);
+      const describe = read === undefined ? described : describedWith(read, described);
+      const middleware = createMiddleware({
         reader: cache,
         forms,
         emit,
@@ -164,21 +244,40 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           cacheName: resolved.cacheName,
           describe,
           varyKey: variantKey,
+          ...(costs.on && {
+            spending: {
+              admit: (owner: string) => costs.gate?.admit({ type, owner }),
+              ownerOf: (req: Request) => identitySegment(options.identify(req), policy.share),
+              beside: (owner: string, task: () => void) => costs.beside({ type, owner }, task),
+            },
+          }),
           atLeast: (req: Request) => sessions.atLeast(req),
           targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
           invalidate: invalidateNow,
         },
       });
+      return read === undefined
+        ? middleware
+        : (req, res, next) => middleware(req, res, sayingAsOf(read, req, res, next));
     },
+
+    view: (name, viewOptions) => views.declare(parseView(name, viewOptions)),
 
     session: () => (req, res, next) => sessions.handle(req, res, next),
 
     async connect(dataSource, connectOptions = {}) {
       checkConnectOptions(connectOptions);
       await dataSources.connect(dataSource, connectOptions);
+      if (closed) return;
+      await costs.connect(dataSource as DataSourceLike);
+      await views.connect(dataSource, viewHostOf(dataSource as DataSourceLike, namespace, clock));
     },
 
-    disconnect: (dataSource) => dataSources.disconnect(dataSource),
+    async disconnect(dataSource) {
+      await views.disconnect(dataSource);
+      await costs.disconnect(dataSource);
+      await dataSources.disconnect(dataSource);
+    },
 
     triggers: (dataSource) => dataSources.triggers(dataSource),
 
@@ -186,9 +285,11 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       lookAtHealth({
         store,
         breaker,
+        database: dataSources.persisted?.breaker,
         pending: invalidations.pending,
         late: invalidations.late,
         outbox: dataSources.outbox?.sweeper,
+        views: views.health,
         closed,
       }),
 
@@ -199,34 +300,32 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     },
 
     async getOrLoad(request, loader) {
-      const policy = follow(parsePolicy(request, policyOf(request.type), 'getOrLoad()'));
-      const share = request.share ?? 'user';
-      const identity = identitySegment(request.identity, share);
-      const { type, report, filters = {}, tables = [] } = request;
-      const tags = [tag('report', report), ...tables.map((table) => tableTag(table)), ...(request.tags ?? [])];
-      if (identity === undefined) {
-        emit({ kind: 'bypass', type, reason: 'no-identity' });
-        scopes.computation?.addTags(tags);
-        return values.loadAlone(loader);
-      }
-      return values.getOrLoad(
-        {
-          key: reportKey({ type, report, identity, filters }),
-          type,
-          owner: identity,
-          tags: [tag('type', type), ...viewerTags(request.identity ?? undefined, share), ...tags],
-          ttlMs: policy.ttlMs,
-          freshness: policy.freshness,
-          consistency: policy.consistency,
-          coalesce: policy.coalesce,
+      return (await answerTo(request, loader)).value;
+    },
+
+    getOrLoadAnswer: (request, loader) => answerTo(request, loader),
+
+    resources<M>(declared: ResourceDeclarations<M>) {
+      const policies = parseResources(declared as never, policyOf('default'), types);
+      for (const { policy } of policies) follow(policy);
+      return createResources(declared, policies, {
+        load: ({ type, policy, organization, filters, tags, codec }, loader) => {
+          const identity = { user: organization, tenant: organization };
+          const request = { type, report: type, identity, share: 'tenant', filters, tags } as const;
+          return answerOf({ ...request, ...(codec && { codec }) }, policy, loader).then(({ value }) => value);
         },
-        loader,
-        request.codec ?? structuredCodec,
-        policy,
-      );
+        invalidate: invalidateNow,
+      });
     },
 
     addTags: (...tags) => scopes.computation?.addTags(tags),
+
+    addCost(usage) {
+      if (scopes.computation === undefined) costs.spendBeside(usage);
+      else scopes.computation.spend(usage);
+    },
+
+    costs: (range = {}) => costs.days(range),
 
     async invalidate(tags, cause = 'call') {
       const named = typeof tags === 'string' ? [tags] : tags;
@@ -251,14 +350,17 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       await invalidateNow([EVERYTHING], 'clear');
     },
 
+    prune: async () => dataSources.persisted?.prune() ?? {},
+
     evict: () => store.evict(),
 
     async close() {
       closed = true;
       // Loaders still use the database, which the application may close next.
       const under = [cache.drain(), values.drained(), calls.none(), invalidations.drain()];
-      await allWithin(BOUNDS.closeMs, under, clock);
+      await Promise.all([allWithin(BOUNDS.closeMs, under, clock), views.close()]);
       cache.close();
+      await allWithin(BOUNDS.closeMs, [costs.close()], clock);
       await claims?.close();
       forms.close();
       await dataSources.close();

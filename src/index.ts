@@ -3,18 +3,30 @@ export { createReportCache } from './create-report-cache.js';
 export type { ReportCache } from './report-cache.js';
 export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js';
 export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
-export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason } from './contract/events.js';
+export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason, TtlReason } from './contract/events.js';
 export type { Identity, Share } from './contract/identity.js';
 export type { Health, HealthReason } from './core/health.js';
 export type { OutboxHealth } from './contract/outbox.js';
 export type { Logger } from './contract/logger.js';
 export type { Consistency, LayerName } from './contract/store.js';
-export type { Loader, LoaderRun } from './core/get-or-load.js';
+export type { Answer } from './core/answer.js';
+export type { Loader, LoaderRun } from './core/loader-run.js';
+export type { Cost, Usage } from './contract/costs.js';
+export {
+  summarizeCosts,
+  type Avoided,
+  type AvoidedBy,
+  type CostDay,
+  type CostSummary,
+  type Spent,
+} from './costs/days.js';
+export { costMigrations, type CostMigration } from './costs/migrations.js';
 export type { FilterValue } from './entry/canonical.js';
 export type { Filter, FilterKind, Filters, FilterSpec } from './entry/filters.js';
 export type { ValueCodec } from './entry/value-codec.js';
 export type { Duration, Size } from './options/duration.js';
 export type {
+  AdaptiveTtlOptions,
   BrowserPolicy,
   CompressOptions,
   ConnectOptions,
@@ -24,7 +36,22 @@ export type {
   TypeOptions,
   ValueRequest,
 } from './options/options.js';
+export type {
+  ResourceId,
+  ResourceDeclarations,
+  ResourceOptions,
+  Resources,
+  ResourceScope,
+  ResourceSelection,
+  Sources,
+  Warmed,
+} from './options/resources.js';
+export type { CostOptions, CostRange, Price, SpendLimit, SpendLimits } from './options/cost-options.js';
+export type { View, ViewOptions, ViewSource } from './options/views.js';
+export type { ViewHealth } from './contract/views.js';
+export { viewMigrations, type ViewMigration } from './views/migrations.js';
 export { outboxMigrations, type MigrationRunner, type OutboxMigration } from './outbox/migrations.js';
+export { persistMigrations } from './stores/database/migrations.js';
 export type { RedisLike } from './contract/redis-like.js';
 export type {
   CascadeFunction,

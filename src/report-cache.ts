@@ -1,8 +1,14 @@
 // What applications hold: the methods of a report cache.
 import type { RequestHandler } from 'express';
 import type { Health } from './core/health.js';
-import type { Loader } from './core/get-or-load.js';
+import type { Usage } from './contract/costs.js';
+import type { Answer } from './core/answer.js';
+import type { Loader } from './core/loader-run.js';
+import type { CostDay } from './costs/days.js';
+import type { CostRange } from './options/cost-options.js';
 import type { ConnectOptions, RouteOptions, ValueRequest } from './options/options.js';
+import type { ResourceDeclarations, Resources } from './options/resources.js';
+import type { View, ViewOptions } from './options/views.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import type { Triggers } from './typeorm/triggers/triggers.js';
 
@@ -10,7 +16,7 @@ export interface ReportCache {
   /**
    * Middleware for one report route, in front of its handler and behind your authorization: on a hit nothing behind
    * it runs.
-   * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER
+   * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER, ERC_VIEW
    */
   cache(type: string, options?: RouteOptions): RequestHandler;
 
@@ -23,7 +29,7 @@ export interface ReportCache {
 
   /**
    * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().
-   * @throws ERC_DATA_SOURCE, ERC_CASCADE, ERC_OPTION, ERC_OUTBOX
+   * @throws ERC_DATA_SOURCE, ERC_CASCADE, ERC_OPTION, ERC_OUTBOX, ERC_PERSIST, ERC_VIEW
    */
   connect(dataSource: object, options?: ConnectOptions): Promise<void>;
 
@@ -36,6 +42,13 @@ export interface ReportCache {
    * @throws ERC_DATA_SOURCE, ERC_CASCADE
    */
   triggers(dataSource: object): Triggers;
+
+  /**
+   * Declares a materialised view. A committed change of its sources has it refreshed a moment later, by one process and in
+   * nobody's request, and then the reports that name it in `views` are invalidated. Needs the `viewMigrations`.
+   * @throws ERC_OPTION; ERC_VIEW for a name that is declared already
+   */
+  view(name: string, options: ViewOptions): View;
 
   /** What is distrusted, pending or failing right now. Asks Redis; never rejects. */
   health(): Promise<Health>;
@@ -52,12 +65,36 @@ export interface ReportCache {
   /**
    * A cached value from a function. Values come back as copies. What the loader throws reaches its caller alone.
    * In its `grace` an old value is returned at once, and the loader runs in the background.
-   * @throws ERC_TYPE_UNKNOWN, ERC_FILTER_VALUE, ERC_TAG, ERC_OPTION; ERC_TIMEOUT after `hardTimeout`
+   * @throws ERC_TYPE_UNKNOWN, ERC_FILTER_VALUE, ERC_TAG, ERC_OPTION, ERC_VIEW; ERC_TIMEOUT after `hardTimeout`; ERC_SPEND
    */
   getOrLoad<T>(request: ValueRequest, loader: Loader<T>): Promise<T>;
 
+  /** The same, with where the value came from: found or made, in which layer, when, until when, and what it cost. */
+  getOrLoadAnswer<T>(request: ValueRequest, loader: Loader<T>): Promise<Answer<T>>;
+
+  /**
+   * Declares what is cached by organisation: lists and what is derived from them. Loaders of derived ones get their sources
+   * from the cache, and a change of a source invalidates all that is derived from it, over any number of steps.
+   * `resources<{ courses: Course[]; departments: string[] }>({ … })` checks what loaders return and get.
+   * @throws ERC_RESOURCE for a cycle, an unknown source or a name that is taken; ERC_OPTION, ERC_TAG
+   */
+  resources<M>(declared: ResourceDeclarations<M>): Resources<M>;
+
   /** Adds tags to the report that is being computed in this asynchronous context; outside of one it does nothing. */
   addTags(...tags: string[]): void;
+
+  /**
+   * Tells what a call cost that was made for the report being computed in this asynchronous context, like `run.cost` of a
+   * loader; for handlers of routes. Outside of one it does nothing.
+   */
+  addCost(usage: Usage): void;
+
+  /**
+   * What results cost and what hits have spared, by day (UTC) and report type: of all processes where a connected DataSource
+   * has the table of `costMigrations`, otherwise of this one since it began. `summarizeCosts` adds up and gives the rates.
+   * @throws ERC_OPTION without the option `costs`; what the database throws
+   */
+  costs(range?: CostRange): Promise<CostDay[]>;
 
   /**
    * Invalidates by tag: every entry that carries one, in every process. Resolves once it is in force, or after `hold`.
@@ -73,6 +110,12 @@ export interface ReportCache {
 
   /** Every entry. */
   clear(): Promise<void>;
+
+  /**
+   * Deletes persisted reports that are past their time or were invalidated, and what is known of tags that none of them needs.
+   * For your scheduler; without it they go when they are replaced or room is needed. @returns how many went, by type
+   */
+  prune(): Promise<Readonly<Record<string, number>>>;
 
   /** Drops this process's memory; invalidates nothing, Redis keeps its entries. */
   evict(): void;

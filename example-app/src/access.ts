@@ -2,7 +2,16 @@
 import type { Request, RequestHandler } from 'express';
 import type { DataSource } from 'typeorm';
 import { type Viewer, viewerOf } from './auth.js';
-import { Enrolment, ModulePresentation, ParentLink, Report, ReportConcern, TutorAssignment } from './entities/index.js';
+import {
+  Enrolment,
+  ModulePresentation,
+  Organization,
+  OrganizationMember,
+  ParentLink,
+  Report,
+  ReportConcern,
+  TutorAssignment,
+} from './entities/index.js';
 import { forbidden, notFound } from './problem.js';
 
 export interface Access {
@@ -10,6 +19,8 @@ export interface Access {
   presentation(viewer: Viewer, code: string): Promise<boolean>;
   /** @throws 404 where there is no such report. */
   savedReport(viewer: Viewer, reportId: number): Promise<boolean>;
+  /** Its timetable. @throws 404 for an administrator where there is no such organisation. */
+  organization(viewer: Viewer, organizationId: number): Promise<boolean>;
   /** A tutor's or a parent's own overview. */
   own(viewer: Viewer, userId: number): Promise<boolean>;
 }
@@ -21,6 +32,8 @@ export function createAccess(dataSource: DataSource): Access {
   const parentLinks = dataSource.getRepository(ParentLink);
   const reports = dataSource.getRepository(Report);
   const concerns = dataSource.getRepository(ReportConcern);
+  const organizations = dataSource.getRepository(Organization);
+  const members = dataSource.getRepository(OrganizationMember);
 
   return {
     async student(viewer, studentId) {
@@ -46,6 +59,11 @@ export function createAccess(dataSource: DataSource): Access {
       if (report === null) throw notFound(`report ${reportId}`);
       if (viewer.role === 'administrator' || report.authorId === viewer.id) return true;
       return concerns.existsBy({ reportId, userId: viewer.id });
+    },
+    async organization(viewer, organizationId) {
+      if (viewer.role !== 'administrator') return members.existsBy({ organizationId, userId: viewer.id });
+      if (await organizations.existsBy({ id: organizationId })) return true;
+      throw notFound(`organization ${organizationId}`);
     },
     own: async (viewer, userId) => viewer.role === 'administrator' || viewer.id === userId,
   };

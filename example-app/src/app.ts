@@ -7,13 +7,18 @@ import { authenticate } from './auth.js';
 import type { Reports } from './cache.js';
 import { problemHandler, unknownRoute } from './problem.js';
 import { progressRoutes } from './routes/progress.js';
+import { organizationRoutes } from './routes/organizations.js';
 import { reportRoutes } from './routes/reports.js';
+import { resourceRoutes } from './routes/resources.js';
 import { savedReportRoutes } from './routes/saved-reports.js';
 import { submissionRoutes } from './routes/submissions.js';
+import type { Timetable } from './timetable/timetable.js';
 
 export interface AppParts {
   readonly dataSource: DataSource;
   readonly reports: Reports;
+  /** Without it there are no routes of organisations. */
+  readonly timetable?: Timetable;
   readonly logger: Logger;
   readonly production: boolean;
 }
@@ -35,7 +40,7 @@ function logRequests(logger: Logger): RequestHandler {
   };
 }
 
-export function createApp({ dataSource, reports, logger, production }: AppParts): Express {
+export function createApp({ dataSource, reports, timetable, logger, production }: AppParts): Express {
   const access = createAccess(dataSource);
   const app = express();
   app.disable('x-powered-by');
@@ -57,6 +62,10 @@ export function createApp({ dataSource, reports, logger, production }: AppParts)
   app.use('/api/reports', savedReportRoutes(dataSource, access), reportRoutes(dataSource, access, reports));
   app.use('/api/submissions', submissionRoutes(dataSource));
   app.use('/api/progress', progressRoutes(dataSource));
+  if (timetable !== undefined) {
+    app.use('/api/organizations', organizationRoutes(dataSource, access, reports, timetable));
+    app.use('/api/resources', resourceRoutes(access, timetable));
+  }
 
   app.use(unknownRoute);
   app.use(problemHandler(logger));

@@ -6,20 +6,26 @@ import type { DataSource } from 'typeorm';
 import type { Config } from './config.js';
 import {
   Assessment,
+  Course,
   ElementProgress,
   Enrolment,
+  FacultyMember,
   Material,
   MaterialProgress,
   ModulePresentation,
   ParentLink,
   Report,
   ReportConcern,
+  Room,
   Submission,
+  TimetableConfig,
+  TimetableStudent,
   TutorAssignment,
   User,
 } from './entities/index.js';
 
-export { outboxMigrations, tag };
+export { createReportCache, outboxMigrations, tag };
+export type { ResourceOptions, Resources, ResourceScope, ValueCodec } from 'express-report-cache';
 
 /** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
 export const CATALOGUE = tag('catalogue', 'all');
@@ -69,6 +75,12 @@ function declareCascades(reports: Reports): void {
   reports.cascade(ReportConcern, { saved_report: 'reportId', viewer: 'userId', student: 'userId' });
   reports.cascade(TutorAssignment, { tutor: 'tutorId' });
   reports.cascade(ParentLink, { parent: 'parentId' });
+  // The timetable: one list of one organisation, and what is derived from it.
+  reports.cascade(Course, { courses: 'organizationId' });
+  reports.cascade(FacultyMember, { faculty: 'organizationId' });
+  reports.cascade(Room, { rooms: 'organizationId' });
+  reports.cascade(TimetableStudent, { students: 'organizationId' });
+  reports.cascade(TimetableConfig, { config: 'organizationId' });
   reports.cascade(User, () => [DIRECTORY], { kinds: ['directory'] });
   for (const entity of [ModulePresentation, Assessment, Material])
     reports.cascade<ModulePresentation | Assessment | Material>(entity, () => [CATALOGUE], { kinds: ['catalogue'] });

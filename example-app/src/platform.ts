@@ -5,18 +5,21 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { createApp } from './app.js';
-import { createCaching } from './cache.js';
+import { createCaching, type createReportCache, type Reports } from './cache.js';
 import type { Config } from './config.js';
 import { createDataSource } from './data-source.js';
 import { prepareData } from './data/prepare.js';
 import { startEmbedded } from './embedded/server.js';
 import type { LoadedData } from './entities/index.js';
+import { createTimetable, type Timetable } from './timetable/timetable.js';
 
 export interface Platform {
   readonly url: string;
   readonly server: Server;
   readonly dataSource: DataSource;
   readonly loaded: LoadedData;
+  readonly reports: Reports;
+  readonly timetable: Timetable;
   /** Finishes running requests, then closes cache and database, and stops the embedded server. */
   close(): Promise<void>;
 }
@@ -49,7 +52,12 @@ async function drain(server: Server): Promise<void> {
   await closed;
 }
 
-export async function startPlatform(config: Config, logger: Logger): Promise<Platform> {
+/** @param create makes the cache of the platform's options, see `createCaching`. */
+export async function startPlatform(
+  config: Config,
+  logger: Logger,
+  create?: typeof createReportCache,
+): Promise<Platform> {
   /** What has been started, to be undone last in, first out; also when a later step fails. */
   const undo: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
@@ -71,15 +79,17 @@ export async function startPlatform(config: Config, logger: Logger): Promise<Pla
     undo.push(() => dataSource.destroy());
     const { loaded, fresh } = await prepareData(dataSource, config, logger);
 
-    const caching = createCaching(config, logger);
+    const caching = createCaching(config, logger, create);
     undo.push(() => caching.close());
     await caching.connect(dataSource, fresh);
 
-    const app = createApp({ dataSource, reports: caching.reports, logger, production: config.production });
+    const { reports } = caching;
+    const timetable = createTimetable(reports, dataSource);
+    const app = createApp({ dataSource, reports, timetable, logger, production: config.production });
     const server = createServer(app);
     const address = await listen(server, config.port);
     undo.push(() => drain(server));
-    return { url: address, server, dataSource, loaded, close };
+    return { url: address, server, dataSource, loaded, reports, timetable, close };
   } catch (error) {
     await close();
     throw error;

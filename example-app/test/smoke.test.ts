@@ -1,12 +1,12 @@
 // The whole platform over a real database and real HTTP: rights, problems, and what a grade does to cached reports.
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { loadConfig } from '../src/config.js';
+import { patient } from '../src/demo/patient.js';
+import { removeKeys } from '../src/demo/remove-keys.js';
 import { Material, Submission } from '../src/entities/index.js';
 import { type Platform, startPlatform } from '../src/platform.js';
 import { analytics } from '../src/reports/analytics.js';
@@ -15,6 +15,7 @@ import { parentChildren } from '../src/reports/parent-children.js';
 import type { Query } from '../src/reports/sql.js';
 import { studentProgress } from '../src/reports/student-progress.js';
 import { tutorOverview } from '../src/reports/tutor-overview.js';
+import { type Answer, askAt, type Sending } from './asking.js';
 
 const STUDENT = 11391;
 const NEIGHBOUR = 28400;
@@ -38,51 +39,18 @@ beforeAll(async () => {
     EMBEDDED_DIR: folder,
     DATABASE_SCHEMA: schema,
   });
-  platform = await startPlatform(config, pino({ level: 'silent' }));
+  platform = await startPlatform(config, pino({ level: 'silent' }), patient);
 }, START_LIMIT_MS);
 
 afterAll(async () => {
   await platform?.dataSource.query(`DROP SCHEMA "${schema}" CASCADE`);
   await platform?.close();
   rmSync(folder, { recursive: true, force: true });
+  if (process.env['REDIS_URL'] !== undefined) await removeKeys(process.env['REDIS_URL'], schema);
 }, START_LIMIT_MS);
 
-interface Answer {
-  readonly status: number;
-  readonly cache: string | undefined;
-  readonly type: string | undefined;
-  readonly etag: string | undefined;
-  readonly body: unknown;
-}
-
-interface Sending {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** Not fetch(): that turns If-None-Match into a request past every cache. */
-async function ask(token: string | undefined, path: string, { method, headers, body }: Sending = {}): Promise<Answer> {
-  const sent = request(platform.url + path, {
-    method: method ?? 'GET',
-    headers: {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-      ...headers,
-    },
-  });
-  sent.end(body);
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  const text = (await response.toArray()).join('');
-  const header = (name: string): string | undefined => response.headers[name] as string | undefined;
-  return {
-    status: response.statusCode ?? 0,
-    cache: header('x-cache'),
-    type: header('content-type'),
-    etag: header('etag'),
-    body: text === '' ? undefined : (JSON.parse(text) as unknown),
-  };
-}
+const ask = (token: string | undefined, path: string, sending?: Sending): Promise<Answer> =>
+  askAt(platform.url, token, path, sending);
 
 const send = (token: string, method: string, path: string, body: unknown): Promise<Answer> =>
   ask(token, path, { method, body: JSON.stringify(body) });

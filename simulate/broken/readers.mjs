@@ -62,6 +62,21 @@ class TagsWithoutAge extends Scopes {
   }
 }
 
+/** What was once served stands in for a failure, though nobody has looked whether it still holds. */
+class FallbackRemembered extends Cache {
+  /** @type {Map<string, import('../../src/contract/reading.js').Serving>} */
+  #last = new Map();
+
+  /** @override @param {import('../../src/contract/reading.js').ReadRequest} request @returns {Promise<import('../../src/contract/reading.js').Turn>} */
+  async read(request) {
+    const turn = await super.read(request);
+    if (turn.next === 'serve') this.#last.set(request.key, turn);
+    const last = this.#last.get(request.key);
+    if (turn.next !== 'lead' || last === undefined) return turn;
+    return { ...turn, fallback: { entry: last.entry, take: () => last } };
+  }
+}
+
 class ReplicaUnasked extends Reading {
   /** @override */
   isCurrent() {
@@ -78,6 +93,7 @@ class OldSnapshotUntold extends Reading {
 export const BROKEN_READERS = [
   { name: 'joiners released when loaded', level: 'strict', parts: { Cache: ReleaseWhenLoaded }, only: [] },
   { name: 'nested value without its age', level: 'lease', parts: { Scopes: TagsWithoutAge }, only: [] },
+  { name: 'fallback not proved', level: 'lease+claims+grace', parts: { Cache: FallbackRemembered }, only: [] },
   { name: 'replica without WAL position', level: 'strict', reading: ReplicaUnasked, only: [] },
   { name: 'old snapshot stored', level: 'strict', reading: OldSnapshotUntold, only: [] },
 ];

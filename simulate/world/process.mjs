@@ -106,7 +106,7 @@ export class SimProcess {
       tiered,
       this.invalidations,
       this.scopes,
-      { waitMs, maxTags: 64, ...(claims && { claims }) },
+      { waitMs, maxTags: 64, chance: world.random.next, ...(claims && { claims }) },
       clock,
       emit,
     );

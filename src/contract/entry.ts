@@ -1,4 +1,5 @@
 // An entry: the bytes of one answer with everything needed to judge and to send them.
+import type { Cost } from './costs.js';
 
 /** Version of the stored form. Part of every entry's name in a shared store, so releases never read each other's bytes. */
 export const WIRE_VERSION = 1;
@@ -9,8 +10,16 @@ export interface Position {
   readonly seq: number;
   /** How far a replica of the database must have replayed to show everything up to here: a WAL position, 16 hex digits. */
   readonly lsn?: string;
+  /** How far the database's own history of invalidations had come by then, for what is to outlive this one. */
+  readonly database?: DatabasePosition;
   /** False: the watermark is dead. Nobody vouches that committed writes have been invalidated, so nothing may be served. */
   readonly live?: boolean;
+}
+
+/** A point in the history that the database keeps for persisted entries. An older one than need be only refuses more. */
+export interface DatabasePosition {
+  readonly epoch: string;
+  readonly seq: number;
 }
 
 /** One stored header field; repeated lines stay repeated lines. */
@@ -47,11 +56,17 @@ export interface Entry {
   readonly deleteAt: number;
   /** How long the computation took, ms. */
   readonly computeMs: number;
+  /** With which ttl it is computed anew, ms, less the jitter; absent: its type's. Where ttls adapt. */
+  readonly nextTtlMs?: number;
+  /** What the computation has told that it cost; absent: nothing. */
+  readonly cost?: Cost;
   /** The tags that invalidate it, whole-kind tags included. */
   readonly tags: readonly string[];
   /** The position captured before the computation's first read. */
   readonly epoch: string;
   readonly asOf: number;
+  /** The same in the history of the database: it is to be persisted, or was found there. */
+  readonly database?: DatabasePosition;
 }
 
 /** Bytes that a value mixed into a computation was current as of: what it depends on, and since when. */
@@ -59,6 +74,8 @@ export interface Dependency {
   readonly tags: readonly string[];
   readonly epoch: string;
   readonly asOf: number;
+  /** The same in the history of the database; absent: it has no place there. */
+  readonly database?: DatabasePosition;
   /** Where it was past its ttl when it was mixed in, wall clock, ms: what is built from it is no fresher. */
   readonly staleAt?: number;
 }

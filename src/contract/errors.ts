@@ -15,8 +15,14 @@ export const ERROR_ADVICE = {
   ERC_CASCADE: 'Name an existing relation path or column of the entity in the cascade rule.',
   ERC_DATA_SOURCE: 'Call connect() with an initialised TypeORM DataSource.',
   ERC_OUTBOX: 'Run the `outboxMigrations` on a PostgreSQL, MySQL or MariaDB DataSource and give the cache a Redis.',
+  ERC_VIEW:
+    'Declare the view with its sources before routes name it, create it with a migration of yours, and run the `viewMigrations`.',
+  ERC_RESOURCE:
+    'Derive resources from declared ones, in no circle; name those that a loader reads in its `from`; give a semester with its organisation.',
+  ERC_PERSIST: 'Run the `persistMigrations` on a PostgreSQL, MySQL, MariaDB or sql.js DataSource.',
   ERC_MARK: "Try the write again when Redis answers, or let it proceed with `onMarkError: 'proceed'`.",
   ERC_OVERLOADED: 'Try again in a moment; or raise `maxWaiting` or `maxComputing`.',
+  ERC_SPEND: 'Try again tomorrow (UTC); or raise the limit in `costs.limits`.',
   ERC_TIMEOUT: 'Give the loader a longer `hardTimeout`, or a `grace` so that the value before is returned.',
   ERC_REDIS: 'Pass an ioredis Redis or Cluster client (5.4+ or 6).',
 } as const;
@@ -37,10 +43,17 @@ export class ReportCacheError extends Error {
   readonly code: ErrorCode;
   /** What to do next. */
   readonly advice: string;
+  /** What Express's own error handler answers with; absent: its 500. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryMs?: number }) {
     super(`${code}: ${message} ${ERROR_ADVICE[code]}`, options);
     this.code = code;
     this.advice = ERROR_ADVICE[code];
+    if (options?.retryMs !== undefined) {
+      this.status = 429;
+      this.headers = { 'Retry-After': String(Math.ceil(options.retryMs / 1000)) };
+    }
   }
 }

@@ -1,6 +1,7 @@
 // Every event of the cache as one discriminated union. Ids only: never bodies, headers or filter values.
+import type { Cost } from './costs.js';
 import type { Coding } from './entry.js';
-import type { LayerName } from './store.js';
+import type { LayerName, PutOutcome } from './store.js';
 
 /** Why the cache was not asked. */
 export type BypassReason =
@@ -17,6 +18,7 @@ export type BypassReason =
   | 'flux' // a write to what it depends on is under way
   | 'wait' // waited too long for a running computation
   | 'overload' // refused: too many wait, or too many reports are being computed
+  | 'spend' // refused: what may be spent in a day is spent
   | 'closed';
 
 /** Why a computed answer was not stored. */
@@ -42,7 +44,11 @@ export type DeclineReason =
   | 'unavailable'
   | 'expired' // past its ttl before it was done, or built from what is
   | 'busy' // as many computations run in the background as may
+  | 'spend' // what may be spent in a day is spent
   | 'error'; // the loader or handler failed
+
+/** What has decided the next ttl of a report: its own bytes when its ttl was over, or what it costs. `kept`: nothing has. */
+export type TtlReason = 'unchanged' | 'changed' | 'costly' | 'kept';
 
 /** Why a history in Redis had to begin anew under a new generation. */
 export type AdoptionReason =
@@ -61,6 +67,9 @@ export type CacheEvent =
       readonly ageMs: number;
       readonly coalesced: boolean;
       readonly durationMs: number;
+      /** How long the computation took that was not repeated, ms, and what it cost, where it told. */
+      readonly avoidedMs: number;
+      readonly cost?: Cost;
     }
   /** Served past its ttl, within its grace: a new one is being computed, or that has failed. */
   | {
@@ -70,6 +79,8 @@ export type CacheEvent =
       readonly layer: LayerName;
       readonly ageMs: number;
       readonly durationMs: number;
+      readonly avoidedMs: number;
+      readonly cost?: Cost;
     }
   | {
       readonly kind: 'miss';
@@ -78,6 +89,10 @@ export type CacheEvent =
       readonly reason: string;
       readonly durationMs: number;
     }
+  /** A handler or a loader has run. `failed`: with an error, or without an end. */
+  | { readonly kind: 'ran'; readonly type: string; readonly failed: boolean; readonly durationMs: number }
+  /** A run has told what a call cost. It is spent whatever becomes of the run. */
+  | { readonly kind: 'spent'; readonly type: string; readonly cost: Cost }
   /** A loader took longer than its caller waits; it goes on. `stale`: the caller got the old value instead of an error. */
   | {
       readonly kind: 'overdue';
@@ -101,7 +116,19 @@ export type CacheEvent =
       readonly key: string;
       readonly type: string;
       readonly bytes: number;
+      /** For so long it is fresh from the beginning of its computation on. */
+      readonly ttlMs: number;
+      /** Where ttls adapt: with which its next computation begins, before the jitter, and why. */
+      readonly nextTtlMs?: number;
+      readonly because?: TtlReason;
       readonly durationMs: number;
+    }
+  /** What was stored, or would have been, is not in the database: `unproved` where a value mixed in has no place there. */
+  | {
+      readonly kind: 'notPersisted';
+      readonly key: string;
+      readonly type: string;
+      readonly reason: Exclude<PutOutcome, 'stored'> | 'unproved';
     }
   /** The body of an entry was compressed for those who come later; `bytes` is its size now. */
   | {
@@ -128,7 +155,7 @@ export type CacheEvent =
     }
   | { readonly kind: 'layerFailed'; readonly layer: LayerName; readonly operation: string; readonly error: string }
   /** Whether readers ask the store: `open`, it failed too often; `half-open`, one of them finds out; `closed`, they do. */
-  | { readonly kind: 'breaker'; readonly state: 'open' | 'half-open' | 'closed' }
+  | { readonly kind: 'breaker'; readonly layer: LayerName; readonly state: 'open' | 'half-open' | 'closed' }
   /** A writer waited a whole lease for processes that did not acknowledge his invalidation: they have stopped or are cut off. */
   | { readonly kind: 'leaseAwaited'; readonly processes: number }
   /** A write could not be announced before its COMMIT; `aborted`: it was refused for that, as the host has chosen. */
@@ -165,10 +192,36 @@ export type CacheEvent =
   | { readonly kind: 'sweepFailed'; readonly step: string; readonly error: string; readonly failures: number }
   /** So many rows waited that one which means everything took their place. */
   | { readonly kind: 'collapsed'; readonly rows: number }
+  /** A materialised view was refreshed; the reports that read it are invalidated next. */
+  | {
+      readonly kind: 'viewRefreshed';
+      readonly view: string;
+      /** Readers of the view did not have to wait. */
+      readonly concurrently: boolean;
+      readonly durationMs: number;
+    }
+  /**
+   * A materialised view could not be refreshed, or its state not be read: it stays as of when it was, and is tried again.
+   * `error`: class and code, no message.
+   */
+  | {
+      readonly kind: 'viewFailed';
+      readonly view: string;
+      readonly step: 'look' | 'refresh';
+      readonly error: string;
+      readonly failures: number;
+      readonly retryMs: number;
+    }
+  /** Counted costs could not be added to their table. `rows` are kept and tried again; `dropped`, of the oldest day, are lost. */
+  | { readonly kind: 'costsFailed'; readonly error: string; readonly rows: number; readonly dropped: number }
   /** Something in the set-up that weakens the cache; said once. */
   | { readonly kind: 'advice'; readonly code: string; readonly message: string };
 
 export type CacheEventKind = CacheEvent['kind'];
 
 /** Receives events; must not throw and is called synchronously. */
-export type EventSink = (event: CacheEvent) => void;
+export interface EventSink {
+  (event: CacheEvent): void;
+  /** Whether anybody listens to this kind now, so that what every request would tell need not be put into words for nobody. Absent: yes. */
+  readonly hears?: (kind: CacheEventKind) => boolean;
+}

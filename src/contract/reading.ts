@@ -1,7 +1,14 @@
 // One reader's way through the cache: what the HTTP side and getOrLoad ask of the core, and what they get.
+import type { Cost, Usage } from './costs.js';
 import type { Coding, Entry, HeaderField, Position } from './entry.js';
 import type { BypassReason, DeclineReason } from './events.js';
 import type { Consistency, LayerName, PutOutcome } from './store.js';
+
+/** Between which bounds a ttl adapts to its report, ms. What is absent follows the ttl. */
+export interface AdaptiveTtl {
+  readonly minMs?: number;
+  readonly maxMs?: number;
+}
 
 /** What may happen around the end of an entry's ttl. */
 export interface Freshness {
@@ -14,6 +21,8 @@ export interface Freshness {
   readonly jitter: number;
   /** Beta of probabilistic early expiration; 0: computed anew only once the ttl is over. */
   readonly refreshAhead: number;
+  /** Absent: the ttl stays as it is. */
+  readonly adaptive?: AdaptiveTtl;
 }
 
 export interface ReadRequest {
@@ -22,7 +31,10 @@ export interface ReadRequest {
   readonly type: string;
   /** Identity segment of the key, for the memory budget. */
   readonly owner: string;
-  /** Tags known before the computation; the computation may add more. */
+  /**
+   * Tags known before the computation; the computation may add more. Read before anybody waits for this reader, and not
+   * for a hit: it may be a getter, and may throw.
+   */
   readonly tags: readonly string[];
   /** How long the entry is fresh, ms. */
   readonly ttlMs: number;
@@ -30,13 +42,17 @@ export interface ReadRequest {
   readonly freshness?: Freshness;
   readonly consistency: Consistency;
   /** A position that this reader has been told of, so that he sees his own writes under a lease. */
-  readonly atLeast?: Position;
+  readonly atLeast?: Position | undefined;
   /** Whether this reader takes an entry that the cache may serve; e.g. the request's max-age. Absent: takes any. */
-  readonly accept?: (entry: Entry, now: number) => boolean;
+  readonly accept?: ((entry: Entry, now: number) => boolean) | undefined;
   /** Compute in any case and replace what is stored; waits for nobody. */
   readonly refresh?: boolean;
   /** Never compute: answer `none` instead of `lead`. Takes nothing stale, since nobody would compute it anew. */
   readonly onlyIfCached?: boolean;
+  /** Whether the entry outlives memory and Redis in the database. Absent: no. */
+  readonly persist?: boolean;
+  /** What he computes cannot be stored (HEAD), so he begins nothing where there is something to serve, stale or not. */
+  readonly storesNothing?: boolean;
   /** Whether readers of other processes share one computation with those of this one. Absent: `process`. */
   readonly coalesce?: Coalesce;
 }
@@ -90,8 +106,12 @@ export interface Load {
   readonly key: string;
   /** Captured before the first read of the computation. */
   readonly position: Position;
-  /** How long its result will be fresh at most, ms: the request's ttl, less the jitter. */
+  /** How long its result will be fresh at most, ms: the request's ttl, or what that has adapted to, less the jitter. */
   readonly ttlMs: number;
+  /** Wall clock, ms: when the computation began. */
+  readonly createdAt: number;
+  /** What it has cost; stands with what is stored afterwards. */
+  readonly bill: { add(usage: Usage): void; readonly cost: Cost | undefined };
   /** Runs the computation in a context where cached values that it reads, and tags that it adds, reach this load. */
   run<T>(computation: () => T): T;
   addTags(tags: Iterable<string>): void;

@@ -8,7 +8,7 @@ import type { Dependency, Entry, Form, Position } from './entry.js';
 export type Consistency = 'strict' | 'lease' | 'barrier';
 
 /** Where an answer came from. */
-export type LayerName = 'memory' | 'redis';
+export type LayerName = 'memory' | 'redis' | 'database';
 
 /** Why there was nothing to serve. */
 export type MissReason =
@@ -67,7 +67,10 @@ export interface Marks {
   unmark(id: string): Promise<void>;
 }
 
-/** What became of the attempt to be the one who computes an entry. `stored`: there is one now; whether it is valid, a look-up tells. */
+/**
+ * What became of the attempt to be the one who computes an entry. `stored`: there is one now, and another than he knows;
+ * whether it is valid, a look-up tells.
+ */
 export type ClaimAnswer =
   | { readonly state: 'taken'; readonly stored: boolean }
   /** Somebody else computes it, under this token. */
@@ -80,8 +83,12 @@ export type ClaimAnswer =
  * under one that was lost, is as right, because `put` compares all the same.
  */
 export interface Claims {
-  /** Takes the claim on `key` for `ttlMs`, unless somebody has it. @param token never used before */
-  claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer>;
+  /**
+   * Takes the claim on `key` for `ttlMs`, unless somebody has it.
+   * @param token never used before
+   * @param known the entry that is to be computed anew; absent: none was found
+   */
+  claim(key: string, token: string, ttlMs: number, known?: Entry): Promise<ClaimAnswer>;
   /** Keeps it for `ttlMs` from now on. @returns false where it is lost: somebody else may have it. */
   renewClaim(key: string, token: string, ttlMs: number): Promise<boolean>;
   /** Gives it back, and never another's. @param privateMs for so long the answer is `private`; 0: anybody may take it */
@@ -100,8 +107,9 @@ export interface Store {
    * Finds an entry that is valid and not past its `deleteAt`; whether one past its `staleAt` will do is the caller's
    * decision. On a miss the position is the capture for the computation that follows.
    * @param atLeast a position that the reader has been told of: a lease that has not heard of it does not count.
+   * @param persist entries of this type outlive the other layers in the database; stores without one ignore it.
    */
-  lookup(key: string, consistency?: Consistency, atLeast?: Position): MaybePromise<Lookup>;
+  lookup(key: string, consistency?: Consistency, atLeast?: Position, persist?: boolean): MaybePromise<Lookup>;
 
   /**
    * Stores `entry` only if the epoch is current and no tag of it, nor the key itself, was invalidated after
@@ -130,6 +138,12 @@ export interface Store {
    * @param leaseMs for so long writers wait for this process before they are answered; stores without replicas ignore it.
    */
   position(leaseMs?: number): MaybePromise<Position>;
+
+  /**
+   * Puts what the shared store has now in the place of what this process keeps in memory. Nobody waits for it, and it never
+   * rejects. Absent: no other process replaces anything here.
+   */
+  refill?(key: string): Promise<void>;
 
   /** Drops what this process keeps in memory; invalidates nothing. */
   evict(): void;

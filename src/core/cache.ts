@@ -1,19 +1,24 @@
 // The heart: look up, wait for a running computation, or compute with the position captured before the first read.
 import type { Clock } from '../contract/clock.js';
+import type { Meter } from '../contract/costs.js';
 import type { Entry, Position } from '../contract/entry.js';
 import { errorText } from '../contract/errors.js';
 import type { BypassReason, EventSink } from '../contract/events.js';
-import type { Fallback, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
-import type { LayerName, Lookup, Store } from '../contract/store.js';
+import type { Fallback, Reader, ReadRequest, Turn } from '../contract/reading.js';
+import type { Lookup, Store } from '../contract/store.js';
 import { Admission, UNLIMITED, type AdmissionLimits } from './admission.js';
 import { Backoff } from './backoff.js';
+import { NO_ACCOUNT } from './bill.js';
 import { contend, type Contest } from './contend.js';
 import { Flights, type Flight, type Landing } from './flights.js';
 import { NO_GRACE, standingOf } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
 import type { OwnClaims } from './own-claims.js';
 import { Loads } from './loads.js';
+import { askToRefresh } from './refresh.js';
 import type { Computation, Scopes } from './scope.js';
+import { Servings } from './servings.js';
+import { LATE, TimeLimit } from './time-limit.js';
 
 export interface CacheOptions {
   /** How long a reader waits for the computations of others, ms. */
@@ -28,10 +33,22 @@ export interface CacheOptions {
   readonly refusal?: BypassReason;
   /** Uniform in [0, 1), for jitter and early refresh. @default Math.random */
   readonly chance?: () => number;
+  /** Who keeps account of what runs cost. Absent: nobody. */
+  readonly meter?: Meter;
 }
 
 /** After so many computations that could not be stored, a reader stops waiting for others. */
 const MOST_WAITS = 3;
+
+type Hit = Lookup & { readonly outcome: 'hit' };
+
+/** Why there is nothing to serve, and what a computation begins with. */
+interface Missing {
+  readonly position: Position;
+  readonly reason: string;
+  /** Valid, but past its ttl or not wanted. */
+  readonly previous?: Entry;
+}
 
 interface Leading {
   /** In which others wait already; null: nobody is to wait for this computation. */
@@ -51,8 +68,8 @@ export class Cache implements Reader {
   readonly #backoff: Backoff;
   readonly #chance: () => number;
   readonly #loads: Loads;
+  readonly #servings: Servings;
   #draining = false;
-  #closed = false;
 
   constructor(
     store: Store,
@@ -72,6 +89,7 @@ export class Cache implements Reader {
     this.#backoff = new Backoff(clock);
     this.#chance = options.chance ?? Math.random;
     const { maxTags } = options;
+    this.#servings = new Servings({ store, invalidations, scopes, chance: this.#chance, clock, emit });
     this.#loads = new Loads({
       store,
       invalidations,
@@ -81,6 +99,7 @@ export class Cache implements Reader {
       backoff: this.#backoff,
       maxTags,
       chance: this.#chance,
+      meter: options.meter ?? NO_ACCOUNT,
       clock,
       emit,
     });
@@ -99,14 +118,15 @@ export class Cache implements Reader {
 
   close(): void {
     this.#draining = true;
-    this.#closed = true;
+    this.#servings.close();
     this.#loads.close();
   }
 
   #attempt(request: ReadRequest, arrival: number, started: number, waits: number): Turn | Promise<Turn> {
     const forbidden = this.#forbidden;
     if (forbidden !== undefined) return this.#bypass(request, forbidden);
-    const found = this.#store.lookup(request.key, request.consistency, this.#atLeast(request));
+    const { key, consistency, persist } = request;
+    const found = this.#store.lookup(key, consistency, this.#atLeast(request), persist);
     if (found instanceof Promise) return found.then((later) => this.#decide(request, arrival, started, waits, later));
     return this.#decide(request, arrival, started, waits, found);
   }
@@ -132,26 +152,30 @@ export class Cache implements Reader {
     found: Lookup,
     coalesced = false,
   ): Turn | Promise<Turn> {
-    if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (found.outcome === 'hit') {
-      const turn = this.#decideHit(request, started, found, coalesced);
+      const turn = this.#decideHit(request, arrival, started, waits, found, coalesced);
       if (turn !== undefined) return turn;
     }
+    if (found.outcome === 'unavailable') return this.#bypass(request, 'unavailable', found.reason);
     if (request.onlyIfCached) return { next: 'none' };
-    const reason = found.outcome === 'hit' ? 'expired' : found.reason;
-    // Whoever computes during a write can store nothing, so nobody waits for him.
-    if (reason === 'flux') return this.#bypass(request, 'flux');
     const { position } = found;
-    if (waits >= MOST_WAITS) return this.#lead(request, position, reason, started, { flight: null });
-    if (request.refresh === true) return this.#lead(request, position, reason, started);
+    const missing: Missing =
+      found.outcome === 'hit'
+        ? { position, reason: 'expired', previous: found.entry }
+        : { position, reason: found.reason };
+    // Whoever computes during a write can store nothing, so nobody waits for him.
+    if (missing.reason === 'flux') return this.#bypass(request, 'flux');
+    learnTags(request);
+    if (waits >= MOST_WAITS) return this.#lead(request, missing, started, { flight: null });
+    if (isToBeNew(request, this.#scopes.computation)) return this.#lead(request, missing, started);
     const flight = this.#flights.get(request.key);
     if (flight !== undefined) {
       if (!this.#admission.mayWait) return this.#overloaded(request, position, started);
       return this.#wait(flight, request, arrival, started, waits);
     }
     const { claims } = this.#options;
-    if (claims === undefined || request.coalesce !== 'shared') return this.#lead(request, position, reason, started);
-    return this.#agree(claims, request, arrival, started, position, reason);
+    if (claims === undefined || request.coalesce !== 'shared') return this.#lead(request, missing, started);
+    return this.#agree(claims, request, arrival, started, missing);
   }
 
   /** Agrees with the other processes on who computes. Readers of this one wait meanwhile, and share what comes of it. */
@@ -160,16 +184,15 @@ export class Cache implements Reader {
     request: ReadRequest,
     arrival: number,
     started: number,
-    position: Position,
-    reason: string,
+    missing: Missing,
   ): Promise<Turn> {
     const { key } = request;
     const flight = this.#flights.depart(key);
     const contest = await contend(key, {
       claims,
-      position,
+      position: missing.position,
       // Those who wait here may have been told of different positions: only the truth suits all.
-      lookup: () => this.#lookupProved(key),
+      lookup: () => this.#lookupProved(request),
       arrive: () => this.#flights.arrive(),
       admission: this.#admission,
       waitMs: this.#options.waitMs,
@@ -184,10 +207,10 @@ export class Cache implements Reader {
     switch (contest.end) {
       case 'lead':
         flight.claim = contest.claim;
-        return this.#lead(request, contest.position, reason, started, { flight });
+        return this.#lead(request, { ...missing, position: contest.position }, started, { flight });
       case 'private':
         flight.land({ kind: 'private' });
-        return this.#lead(request, contest.position, reason, started, { flight: null });
+        return this.#lead(request, { ...missing, position: contest.position }, started, { flight: null });
       case 'found':
         flight.land(this.#landingOf(contest, key));
         return this.#decide(request, arrival, started, MOST_WAITS, contest.found, true);
@@ -201,9 +224,9 @@ export class Cache implements Reader {
   }
 
   /** Nobody who waits for a new entry wants the one that is past its ttl. */
-  async #lookupProved(key: string): Promise<Lookup> {
+  async #lookupProved({ key, persist }: ReadRequest): Promise<Lookup> {
     try {
-      const found = await this.#store.lookup(key, 'strict');
+      const found = await this.#store.lookup(key, 'strict', undefined, persist);
       const old = found.outcome === 'hit' && this.#clock.now() >= found.entry.staleAt;
       return old ? { outcome: 'miss', reason: 'expired', position: found.position } : found;
     } catch (error) {
@@ -220,49 +243,68 @@ export class Cache implements Reader {
   /** The entry is valid. `undefined`: past its ttl, and not to be served, which is as good as absent. */
   #decideHit(
     request: ReadRequest,
+    arrival: number,
     started: number,
-    found: Lookup & { outcome: 'hit' },
+    waits: number,
+    found: Hit,
     coalesced: boolean,
-  ): Turn | undefined {
-    const { entry, layer, position } = found;
+  ): Turn | Promise<Turn> | undefined {
+    const { entry, position } = found;
     const now = this.#clock.now();
     const standing = standingOf(entry, request.freshness ?? NO_GRACE, now, this.#chance);
     const pending = this.#invalidations.touches(entry.tags, request.key);
-    const wanted = !pending && request.refresh !== true && (request.accept?.(entry, now) ?? true);
+    const around = this.#scopes.computation;
+    const wanted = !pending && !isToBeNew(request, around) && (request.accept?.(entry, now) ?? true);
     if (standing === 'expired') return undefined;
     if (standing === 'stale' && (!wanted || request.onlyIfCached)) return undefined;
     if (!wanted) {
       if (request.onlyIfCached) return { next: 'none' };
-      return this.#lead(request, position, pending ? 'invalidated' : 'request', started);
+      const missing = pending ? { position, reason: 'invalidated' } : { position, reason: 'request', previous: entry };
+      return this.#lead(request, missing, started);
     }
     // One reader computes, the others need not wait for him (RFC 5861 §3); after a failure nobody does for a moment.
-    const due = standing !== 'fresh' && !request.onlyIfCached;
-    if (due && this.#flights.get(request.key) === undefined && !this.#backoff.rests(request.key)) {
-      const fallback = this.#fallback(request, entry, layer, started);
-      return this.#lead(request, position, standing === 'stale' ? 'expired' : 'early', started, { fallback });
+    const may = standing !== 'fresh' && !request.onlyIfCached && request.storesNothing !== true && waits < MOST_WAITS;
+    if (may && this.#flights.get(request.key) === undefined && !this.#backoff.rests(request.key)) {
+      const missing = { position, reason: standing === 'stale' ? 'expired' : 'early', previous: entry };
+      const fallback = this.#servings.fallback(request, found, started);
+      const { claims } = this.#options;
+      if (claims !== undefined && request.coalesce === 'shared')
+        return this.#refresh(claims, request, arrival, started, waits, missing, fallback);
+      return this.#lead(request, missing, started, { fallback });
     }
-    return this.#serve(request, entry, layer, coalesced, started, this.#scopes.computation);
+    return this.#servings.serve(request, found, coalesced, started, around);
   }
 
-  #fallback(request: ReadRequest, entry: Entry, layer: LayerName, started: number): Fallback {
-    const around = this.#scopes.computation;
-    return {
-      entry,
-      take: () => {
-        const standing = standingOf(entry, request.freshness ?? NO_GRACE, this.#clock.now(), this.#chance);
-        if (standing === 'expired' || this.#closed || this.#scopes.blocked) return undefined;
-        // Proved when the reader came; what this process has heard since then counts, too.
-        if (this.#invalidations.touches(entry.tags, request.key)) return undefined;
-        if (this.#store.refutes?.(request.key, entry) === true) return undefined;
-        return this.#serve(request, entry, layer, false, started, around);
-      },
-    };
+  /** This reader computes, in all of the processes that share it. Who does not is served at once. */
+  async #refresh(
+    claims: OwnClaims,
+    request: ReadRequest,
+    arrival: number,
+    started: number,
+    waits: number,
+    missing: Missing,
+    fallback: Fallback,
+  ): Promise<Turn> {
+    const { key } = request;
+    learnTags(request);
+    const flight = this.#flights.depart(key);
+    const permission = await askToRefresh(key, fallback.entry, { claims, store: this.#store, backoff: this.#backoff });
+    if (permission !== undefined) flight.claim = permission.claim;
+    if (permission !== undefined && this.#forbidden === undefined)
+      return this.#lead(request, missing, started, { flight, fallback });
+    flight.land({ kind: 'abandoned' });
+    return fallback.take() ?? this.#attempt(request, arrival, started, waits + 1);
   }
 
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
-    const landing = await this.#landingInTime(flight, started);
-    if (landing === undefined) {
+    const left = started + this.#options.waitMs - this.#clock.monotonic();
+    const leave = this.#admission.waits();
+    const limit = new TimeLimit(Math.max(left, 0), this.#clock);
+    const landing = await limit.race(flight.landing);
+    limit.cancel();
+    leave();
+    if (landing === LATE) {
       // Who has spent his time on others before says nothing of this one.
       if (waits === 0) flight.giveUp();
       return this.#bypass(request, 'wait');
@@ -272,45 +314,11 @@ export class Cache implements Reader {
       (landing.kind === 'stored' && arrival < landing.offered) ||
       (landing.kind === 'unproved' && arrival < flight.departure);
     if (usable && (request.accept?.(landing.entry, this.#clock.now()) ?? true)) {
-      return this.#serve(request, landing.entry, this.#store.name, true, started, this.#scopes.computation);
+      const found = { entry: landing.entry, layer: this.#store.name };
+      return this.#servings.serve(request, found, true, started, this.#scopes.computation);
     }
     // An answer that may not be shared would make the others queue for one another: everyone computes at once.
     return this.#attempt(request, arrival, started, landing.kind === 'private' ? MOST_WAITS : waits + 1);
-  }
-
-  async #landingInTime(flight: Flight, started: number): Promise<Landing | undefined> {
-    const leave = this.#admission.waits();
-    let timer: { cancel(): void } | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      const left = started + this.#options.waitMs - this.#clock.monotonic();
-      timer = this.#clock.after(Math.max(left, 0), () => resolve(undefined));
-    });
-    const landing = await Promise.race([flight.landing, late]);
-    timer?.cancel();
-    leave();
-    return landing;
-  }
-
-  #serve(
-    request: ReadRequest,
-    entry: Entry,
-    layer: LayerName,
-    coalesced: boolean,
-    started: number,
-    around: Computation | undefined,
-  ): Serving {
-    // A report built from this one depends on all that this one depends on, as of when this one was read.
-    const { tags, epoch, asOf, staleAt } = entry;
-    const now = this.#clock.now();
-    const stale = now >= staleAt;
-    around?.inherit({ tags, epoch, asOf, ...(stale && { staleAt }) });
-    const { key, type } = request;
-    const ageMs = now - entry.createdAt;
-    const durationMs = this.#clock.monotonic() - started;
-    // Computed while this reader waited, it is no older than his own would be.
-    if (stale && !coalesced) this.#emit({ kind: 'staleHit', key, type, layer, ageMs, durationMs });
-    else this.#emit({ kind: 'hit', key, type, layer, ageMs, coalesced, durationMs });
-    return { next: 'serve', entry, layer, coalesced };
   }
 
   #bypass(request: ReadRequest, reason: BypassReason, detail?: string): Turn {
@@ -322,7 +330,7 @@ export class Cache implements Reader {
   /** Nobody else may wait. What a running computation reads is a part of it, and is never refused. */
   #overloaded(request: ReadRequest, position: Position, started: number): Turn {
     if (this.#admission.computesInstead || this.#scopes.computation !== undefined)
-      return this.#lead(request, position, 'overload', started);
+      return this.#lead(request, { position, reason: 'overload' }, started);
     return this.#refuse(request);
   }
 
@@ -331,8 +339,10 @@ export class Cache implements Reader {
     return { next: 'refuse', reason: 'overload' };
   }
 
-  #lead(request: ReadRequest, position: Position, reason: string, started: number, way: Leading = {}): Turn {
+  #lead(request: ReadRequest, missing: Missing, started: number, way: Leading = {}): Turn {
+    const { position, reason, previous } = missing;
     const { flight, fallback } = way;
+    learnTags(request);
     if (!this.#admission.mayCompute && this.#scopes.computation === undefined) {
       flight?.land({ kind: 'abandoned' });
       return fallback?.take() ?? this.#refuse(request);
@@ -346,7 +356,7 @@ export class Cache implements Reader {
     });
     const led = flight === undefined ? this.#departAlone(request.key) : flight;
     led?.begin();
-    const load = this.#loads.open(request, position, led, fallback !== undefined);
+    const load = this.#loads.open(request, position, led, previous, fallback !== undefined);
     return { next: 'lead', load, reason, ...(fallback !== undefined && { fallback }) };
   }
 
@@ -354,4 +364,17 @@ export class Cache implements Reader {
   #departAlone(key: string): Flight | null {
     return this.#flights.get(key) === undefined ? this.#flights.depart(key) : null;
   }
+}
+
+/** They may come from a function of the application, which must fail, if it does, before anybody waits for this reader. */
+function learnTags(request: ReadRequest): void {
+  void request.tags;
+}
+
+/**
+ * Asked for by the reader; or what is computed around it outlives it in the database, where the past of this value is not
+ * known: it is computed anew, to be as young as what is built from it.
+ */
+function isToBeNew({ refresh, persist }: ReadRequest, around: Computation | undefined): boolean {
+  return refresh === true || (around?.persisted === true && persist !== true);
 }

@@ -13,7 +13,10 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   miss: 'debug',
   bypass: 'debug',
   declined: 'debug',
+  ran: 'debug',
+  spent: 'debug',
   stored: 'debug',
+  notPersisted: 'info',
   compressed: 'debug',
   invalidate: 'info',
   rawWrite: 'info',
@@ -21,6 +24,7 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   adopted: 'info',
   distrust: 'info',
   leaseAwaited: 'info',
+  viewRefreshed: 'info',
   markFailed: 'warn',
   outboxFailed: 'warn',
   replicaLags: 'warn',
@@ -34,6 +38,8 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   setAside: 'warn',
   sweepFailed: 'warn',
   collapsed: 'warn',
+  viewFailed: 'warn',
+  costsFailed: 'warn',
   advice: 'warn',
 };
 
@@ -42,18 +48,28 @@ export function createEventLog(
   logger: Logger | undefined,
   listener: ((event: CacheEvent) => void) | undefined,
 ): EventSink {
-  if (logger === undefined && listener === undefined) return () => undefined;
-  return (event) => {
+  const hears = (kind: CacheEventKind) => listener !== undefined || isHeard(logger, LEVELS[kind]);
+  const sink = (event: CacheEvent) => {
     try {
       const heard: unknown = listener?.(event);
       // An async listener fails later; unheard, that would end the process.
       if (heard instanceof Promise) heard.catch(() => undefined);
       const level = LEVELS[event.kind];
-      if (logger === undefined || logger.isLevelEnabled?.(level) === false) return;
+      if (!isHeard(logger, level)) return;
       const { kind, ...fields } = event;
-      logger[level]({ event: kind, ...fields }, `report cache: ${kind}`);
+      logger?.[level]({ event: kind, ...fields }, `report cache: ${kind}`);
     } catch {
       // Observing must not change what is observed: the request goes on without its record.
     }
   };
+  return Object.assign(sink, { hears });
+}
+
+/** A logger that cannot tell wants everything. */
+function isHeard(logger: Logger | undefined, level: Level): boolean {
+  try {
+    return logger !== undefined && logger.isLevelEnabled?.(level) !== false;
+  } catch {
+    return true;
+  }
 }

@@ -1,20 +1,16 @@
 // Cached values from functions: look up, or run the loader once and keep what it returns; how long its caller waits for it.
 import type { Clock } from '../contract/clock.js';
+import type { Meter, Refusal, Run, SpendGate } from '../contract/costs.js';
 import { errorText, ReportCacheError } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Fallback, Load, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
 import type { ValueCodec } from '../entry/value-codec.js';
+import { found, made, type Answer } from './answer.js';
 import { Background } from './background.js';
+import { Bill, NO_ACCOUNT } from './bill.js';
+import { loaderRun, type Loader } from './loader-run.js';
 import type { Scopes } from './scope.js';
 import { LATE, TimeLimit } from './time-limit.js';
-
-/** What a loader may say about its run. */
-export interface LoaderRun {
-  /** Adds tags that became known while loading. */
-  addTags(tags: Iterable<string>): void;
-}
-
-export type Loader<T> = (run: LoaderRun) => T | Promise<T>;
 
 /** How long the caller waits for the loader, ms. */
 export interface Patience {
@@ -33,37 +29,44 @@ interface Question<T> {
   readonly patience: Patience;
 }
 
-interface Kept<T> {
-  readonly value: T;
-}
-
 export class Values {
   readonly #reader: Reader;
   readonly #scopes: Pick<Scopes, 'computation' | 'inTransaction'>;
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #background: Background;
+  readonly #meter: Meter;
+  readonly #gate: SpendGate | undefined;
 
-  constructor(reader: Reader, scopes: Pick<Scopes, 'computation' | 'inTransaction'>, clock: Clock, emit: EventSink) {
+  constructor(
+    reader: Reader,
+    scopes: Pick<Scopes, 'computation' | 'inTransaction'>,
+    clock: Clock,
+    emit: EventSink,
+    meter: Meter = NO_ACCOUNT,
+    gate?: SpendGate,
+  ) {
     this.#reader = reader;
     this.#scopes = scopes;
     this.#clock = clock;
     this.#emit = emit;
     this.#background = new Background();
+    this.#meter = meter;
+    this.#gate = gate;
   }
 
   /**
    * Returns the cached value or the loader's. A loader's error reaches exactly its own caller: it is neither stored nor
    * shared. A value that cannot be stored is returned all the same. Where an entry is in its grace, or due ahead of its
    * end, its value is returned at once and the loader runs in the background.
-   * @throws ERC_TIMEOUT; ERC_OVERLOADED where the limits of this process are reached
+   * @throws ERC_TIMEOUT; ERC_SPEND; ERC_OVERLOADED where the limits of this process are reached
    */
   async getOrLoad<T>(
     request: ReadRequest,
     loader: Loader<T>,
     codec: ValueCodec,
     patience: Patience = PATIENT,
-  ): Promise<T> {
+  ): Promise<Answer<T>> {
     const question = { request, loader, codec, patience };
     const limit = new TimeLimit(patience.hardTimeoutMs, this.#clock);
     try {
@@ -80,9 +83,29 @@ export class Values {
     }
   }
 
-  /** Without the cache. A report around it depends on what is found here all the same. */
-  async loadAlone<T>(loader: Loader<T>): Promise<T> {
-    return loader({ addTags: (tags) => this.#scopes.computation?.addTags(tags) });
+  /**
+   * Without the cache. A report around it depends on what is found here all the same.
+   * @throws ERC_SPEND
+   */
+  async loadAlone<T>(loader: Loader<T>, run: Run): Promise<Answer<T>> {
+    const asked = this.#gate?.admit(run);
+    const refusal = asked && (await asked);
+    if (refusal !== undefined) throw this.#overspent(run, refusal);
+    return this.#runAlone(loader, run);
+  }
+
+  async #runAlone<T>(loader: Loader<T>, run: Run): Promise<Answer<T>> {
+    const bill = new Bill(this.#meter, run);
+    const createdAt = this.#clock.now();
+    const began = this.#clock.monotonic();
+    let failed = true;
+    try {
+      const value = await loader(loaderRun((tags) => this.#scopes.computation?.addTags(tags), bill));
+      failed = false;
+      return made(value, createdAt, undefined, bill.cost);
+    } finally {
+      this.#emit({ kind: 'ran', type: run.type, failed, durationMs: this.#clock.monotonic() - began });
+    }
   }
 
   /** Resolves when the loaders in the background have ended, or a bound has passed. */
@@ -90,11 +113,11 @@ export class Values {
     return this.#background.drained();
   }
 
-  async #answer<T>(question: Question<T>, turn: Turn, limit: TimeLimit): Promise<T> {
+  async #answer<T>(question: Question<T>, turn: Turn, limit: TimeLimit): Promise<Answer<T>> {
     switch (turn.next) {
       case 'serve': {
         const kept = this.#decode(question, turn);
-        return kept === undefined ? this.#load(question, limit, await this.#leadAnyway(question)) : kept.value;
+        return kept === undefined ? this.#load(question, limit, await this.#leadAnyway(question)) : kept;
       }
       case 'lead':
         return this.#load(question, limit, turn.load, turn.fallback);
@@ -107,36 +130,50 @@ export class Values {
   }
 
   /** @param load absent: nothing is stored. */
-  async #load<T>(question: Question<T>, limit: TimeLimit, load: Load | undefined, fallback?: Fallback): Promise<T> {
+  async #load<T>(
+    question: Question<T>,
+    limit: TimeLimit,
+    load: Load | undefined,
+    fallback?: Fallback,
+  ): Promise<Answer<T>> {
+    const asked = this.#gate?.admit(question.request);
+    const refusal = asked && (await asked);
+    if (refusal !== undefined) {
+      load?.decline('spend');
+      const kept = this.#take(question, fallback);
+      if (kept === undefined) throw this.#overspent(question.request, refusal);
+      return kept;
+    }
     const softMs = this.#softLimit(question.patience, fallback);
     if (load !== undefined && softMs === 0) {
       const kept = this.#take(question, fallback);
       if (kept !== undefined) {
         this.#loadInBackground(question, load);
-        return kept.value;
+        return kept;
       }
     }
     const soft = new TimeLimit(softMs === 0 ? Infinity : softMs, this.#clock);
-    const loading = load === undefined ? this.loadAlone(question.loader) : this.#loadAndStore(question, load);
+    const loading =
+      load === undefined ? this.#runAlone(question.loader, question.request) : this.#loadAndStore(question, load);
     try {
       const first = await limit.race(soft.race(loading));
       if (first !== LATE) return first;
       if (!limit.passed) {
         const kept = this.#goOn(question, 'soft', loading, load, fallback);
-        if (kept !== undefined) return kept.value;
+        if (kept !== undefined) return kept;
         const second = await limit.race(loading);
         if (second !== LATE) return second;
       }
     } catch (error) {
       const kept = this.#take(question, fallback);
       if (kept === undefined) throw error;
-      return kept.value;
+      return kept;
     } finally {
       soft.cancel();
     }
     const kept = this.#goOn(question, 'hard', loading, load, fallback);
     if (kept === undefined) throw tooLate(question);
-    return kept.value;
+    return kept;
   }
 
   /** How long to wait for a new value where an older one is at hand. */
@@ -150,10 +187,10 @@ export class Values {
   #goOn<T>(
     question: Question<T>,
     limit: 'soft' | 'hard',
-    loading: Promise<T>,
+    loading: Promise<Answer<T>>,
     load: Load | undefined,
     fallback: Fallback | undefined,
-  ): Kept<T> | undefined {
+  ): Answer<T> | undefined {
     const kept = this.#take(question, fallback);
     if (kept === undefined && limit === 'soft') return undefined;
     this.#overdue(question, limit, kept !== undefined);
@@ -184,10 +221,10 @@ export class Values {
     this.#background.add(watched(), (error) => this.#failed(question, error));
   }
 
-  async #loadAndStore<T>({ loader, codec }: Question<T>, load: Load): Promise<T> {
+  async #loadAndStore<T>({ loader, codec }: Question<T>, load: Load): Promise<Answer<T>> {
     let value: T;
     try {
-      value = await load.run(() => loader({ addTags: (tags) => load.addTags(tags) }));
+      value = await load.run(() => loader(loaderRun((tags) => load.addTags(tags), load.bill)));
     } catch (error) {
       load.decline('error');
       throw error;
@@ -198,10 +235,11 @@ export class Values {
     } catch (error) {
       load.decline('error');
       this.#emit({ kind: 'advice', code: 'ERC_VALUE', message: errorText(error) });
-      return value;
+      return made(value, load.createdAt, undefined, load.bill.cost);
     }
-    await load.store({ body, status: 0, headers: [], etag: '' });
-    return value;
+    const outcome = await load.store({ body, status: 0, headers: [], etag: '' });
+    const freshUntil = outcome === 'stored' ? load.createdAt + load.ttlMs : undefined;
+    return made(value, load.createdAt, freshUntil, load.bill.cost);
   }
 
   async #leadAnyway({ request }: Question<unknown>): Promise<Load | undefined> {
@@ -209,23 +247,28 @@ export class Values {
     return turn.next === 'lead' ? turn.load : undefined;
   }
 
-  #take<T>(question: Question<T>, fallback: Fallback | undefined): Kept<T> | undefined {
+  #take<T>(question: Question<T>, fallback: Fallback | undefined): Answer<T> | undefined {
     const served = fallback?.take();
     return served === undefined ? undefined : this.#decode(question, served);
   }
 
   /** `undefined`: written by a Node or a codec that this process does not understand. */
-  #decode<T>({ codec }: Question<T>, { entry, layer }: Serving): Kept<T> | undefined {
+  #decode<T>({ codec }: Question<T>, serving: Serving): Answer<T> | undefined {
     try {
-      return { value: codec.decode(entry.body) as T };
+      return found(codec.decode(serving.entry.body) as T, serving, this.#clock.now());
     } catch (error) {
-      this.#emit({ kind: 'layerFailed', layer, operation: 'decode', error: errorText(error) });
+      this.#emit({ kind: 'layerFailed', layer: serving.layer, operation: 'decode', error: errorText(error) });
       return undefined;
     }
   }
 
   #overdue({ request: { key, type } }: Question<unknown>, limit: 'soft' | 'hard', stale: boolean): void {
     this.#emit({ kind: 'overdue', key, type, limit, stale });
+  }
+
+  #overspent({ type }: Run, { retryMs }: Refusal): ReportCacheError {
+    this.#emit({ kind: 'bypass', type, reason: 'spend' });
+    return new ReportCacheError('ERC_SPEND', `What may be spent on "${type}" today is spent.`, { retryMs });
   }
 
   #failed({ request: { key, type } }: Question<unknown>, error: unknown): void {

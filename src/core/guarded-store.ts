@@ -1,201 +1,42 @@
-// A store that may fail, made safe: a deadline on every operation, a breaker before the readers', and their failures become "unavailable" here and nowhere else.
+// A store that several processes share, made safe: its marks and claims behind the same guard as its entries.
 import type { Clock } from '../contract/clock.js';
-import type { Dependency, Entry, Form, Position } from '../contract/entry.js';
-import { errorText } from '../contract/errors.js';
+import type { Entry, Position } from '../contract/entry.js';
 import type { EventSink } from '../contract/events.js';
-import type {
-  ClaimAnswer,
-  Claims,
-  Consistency,
-  Invalidated,
-  InvalidateOptions,
-  LayerName,
-  Lookup,
-  Marks,
-  MaybePromise,
-  PutOutcome,
-  Store,
-} from '../contract/store.js';
-import type { Breaker, BreakerState } from './breaker.js';
-import { Deadlines } from './deadlines.js';
+import type { ClaimAnswer, Claims, Marks, Store } from '../contract/store.js';
+import { SafeStore, type GuardOptions } from './safe-store.js';
 
-export interface GuardOptions {
-  /** For one operation, ms. */
-  readonly deadlineMs: number;
-  /** Most operations of readers that the store has not answered, those past their deadline included. */
-  readonly maxUnanswered: number;
-  /** Stands before readers only: whoever invalidates must get through, and has his own way of trying again. */
-  readonly breaker: Breaker;
-}
+export type { GuardOptions } from './safe-store.js';
 
-export class GuardedStore implements Store, Marks, Claims {
-  readonly name: LayerName;
-  readonly #inner: Store & Marks & Claims;
-  readonly #options: GuardOptions;
-  readonly #clock: Clock;
-  readonly #deadlines: Deadlines;
-  readonly #emit: EventSink;
-  /** Last told. */
-  #state: BreakerState = 'closed';
-  #unanswered = 0;
+export class GuardedStore extends SafeStore implements Marks, Claims {
+  readonly #shared: Marks & Claims;
 
   constructor(inner: Store & Marks & Claims, options: GuardOptions, clock: Clock, emit: EventSink) {
-    this.name = inner.name;
-    this.#inner = inner;
-    this.#options = options;
-    this.#clock = clock;
-    this.#deadlines = new Deadlines(options.deadlineMs, clock);
-    this.#emit = emit;
-  }
-
-  async lookup(key: string, consistency?: Consistency): Promise<Lookup> {
-    try {
-      return await this.#question('lookup', () => this.#inner.lookup(key, consistency));
-    } catch (error) {
-      return { outcome: 'unavailable', reason: errorText(error) };
-    }
-  }
-
-  async put(key: string, entry: Entry, inherited?: readonly Dependency[]): Promise<PutOutcome> {
-    try {
-      return await this.#request('put', () => this.#inner.put(key, entry, inherited));
-    } catch {
-      // Already told. If it is executed all the same, the comparison inside it was still right.
-      return 'unavailable';
-    }
-  }
-
-  /** Nobody waits for it: a failure is told and forgotten. */
-  async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
-    try {
-      await this.#request('keepForm', () => this.#inner.keepForm(key, entry, form, bytes));
-    } catch {
-      // Already told.
-    }
-  }
-
-  /** Rejects on failure: whoever invalidates must know, and try again. */
-  invalidate(tags: readonly string[], options?: InvalidateOptions): Promise<Invalidated> {
-    return this.#unrefused('invalidate', () => this.#inner.invalidate(tags, options));
+    super(inner, options, clock, emit);
+    this.#shared = inner;
   }
 
   /** Rejects on failure. */
   mark(tags: readonly string[], id: string, ttlMs: number): Promise<Position> {
-    return this.#unrefused('mark', () => this.#inner.mark(tags, id, ttlMs));
+    return this.unrefused('mark', () => this.#shared.mark(tags, id, ttlMs));
   }
 
   /** Rejects on failure. */
   unmark(id: string): Promise<void> {
-    return this.#unrefused('unmark', () => this.#inner.unmark(id));
+    return this.unrefused('unmark', () => this.#shared.unmark(id));
   }
 
   /** Rejects on failure: whoever asks then computes without a claim. */
-  claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
-    return this.#request('claim', () => this.#inner.claim(key, token, ttlMs));
+  claim(key: string, token: string, ttlMs: number, known?: Entry): Promise<ClaimAnswer> {
+    return this.request('claim', () => this.#shared.claim(key, token, ttlMs, known));
   }
 
   /** Rejects on failure. */
   renewClaim(key: string, token: string, ttlMs: number): Promise<boolean> {
-    return this.#request('renewClaim', () => this.#inner.renewClaim(key, token, ttlMs));
+    return this.request('renewClaim', () => this.#shared.renewClaim(key, token, ttlMs));
   }
 
   /** Rejects on failure. */
   endClaim(key: string, token: string, privateMs: number): Promise<void> {
-    return this.#request('endClaim', () => this.#inner.endClaim(key, token, privateMs));
-  }
-
-  /** Rejects on failure. */
-  position(leaseMs?: number): Promise<Position> {
-    return this.#question('position', () => this.#inner.position(leaseMs));
-  }
-
-  /** The way to the store is new: the next reader finds out. */
-  reconnected(): void {
-    this.#options.breaker.revive();
-  }
-
-  evict(): void {
-    this.#inner.evict();
-  }
-
-  close(): MaybePromise<void> {
-    this.#deadlines.close();
-    return this.#inner.close();
-  }
-
-  /** What readers ask, and what the breaker goes by. */
-  async #question<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
-    const { breaker } = this.#options;
-    if (this.#isCrowded) throw new Error(`${this.#unanswered} operations wait for an answer.`);
-    const leave = breaker.admit(this.#clock.monotonic());
-    if (leave === undefined) throw new Error('Not asked, because it failed a moment ago.');
-    this.#tellState();
-    try {
-      const answer = await this.#inTime(operation, () => this.#counted(run));
-      breaker.succeeded(leave, this.#clock.monotonic());
-      return answer;
-    } catch (error) {
-      breaker.failed(leave, this.#clock.monotonic());
-      throw error;
-    } finally {
-      this.#tellState();
-    }
-  }
-
-  /**
-   * Refused like a question, but no evidence: that a large report is late, or a full store takes none, must not keep
-   * readers from what is there.
-   */
-  async #request<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
-    if (this.#options.breaker.state !== 'closed' || this.#isCrowded)
-      throw new Error('Not asked, because readers are not.');
-    return this.#inTime(operation, () => this.#counted(run));
-  }
-
-  async #unrefused<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
-    const answer = await this.#inTime(operation, run);
-    this.#options.breaker.revive();
-    return answer;
-  }
-
-  #tellState(): void {
-    const { state } = this.#options.breaker;
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#emit({ kind: 'breaker', state });
-  }
-
-  /** A client that is not answered keeps what it has sent, however long ago its deadline was. */
-  get #isCrowded(): boolean {
-    return this.#unanswered >= this.#options.maxUnanswered;
-  }
-
-  async #counted<T>(run: () => MaybePromise<T>): Promise<T> {
-    this.#unanswered += 1;
-    try {
-      return await run();
-    } finally {
-      this.#unanswered -= 1;
-    }
-  }
-
-  #inTime<T>(operation: string, run: () => MaybePromise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const fail = (error: unknown) => {
-        this.#emit({ kind: 'layerFailed', layer: this.name, operation, error: errorText(error) });
-        reject(error);
-      };
-      const over = this.#deadlines.start(() => fail(new Error(`No answer within ${this.#options.deadlineMs} ms.`)));
-      const failed = (error: unknown) => {
-        if (over()) fail(error);
-      };
-      try {
-        Promise.resolve(run()).then((value) => {
-          if (over()) resolve(value);
-        }, failed);
-      } catch (error) {
-        failed(error);
-      }
-    });
+    return this.request('endClaim', () => this.#shared.endClaim(key, token, privateMs));
   }
 }

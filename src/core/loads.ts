@@ -1,5 +1,6 @@
 // Running computations: what each gathers on its way, what becomes of its result, and what those who wait may use of it.
 import type { Clock } from '../contract/clock.js';
+import type { Meter } from '../contract/costs.js';
 import type { Dependency, Entry, Position } from '../contract/entry.js';
 import { ERROR_ADVICE, errorText } from '../contract/errors.js';
 import type { DeclineReason, EventSink } from '../contract/events.js';
@@ -8,11 +9,13 @@ import type { PutOutcome, Store } from '../contract/store.js';
 import { isTag, keyTag, withWholeKinds } from '../entry/tags.js';
 import type { Admission } from './admission.js';
 import type { Backoff } from './backoff.js';
+import { Bill } from './bill.js';
 import type { Flight, Flights } from './flights.js';
-import { NO_GRACE, shortened } from './freshness.js';
 import type { Invalidations } from './invalidations.js';
+import { beginLifetime } from './lifetime.js';
 import { Running } from './running.js';
 import type { Computation, Scopes } from './scope.js';
+import { SAYS_NOTHING, SUPERSEDES, UNFIT } from './verdicts.js';
 
 export interface LoadsParts {
   readonly store: Store;
@@ -25,27 +28,10 @@ export interface LoadsParts {
   readonly maxTags: number;
   /** Uniform in [0, 1), for jitter. */
   readonly chance: () => number;
+  readonly meter: Meter;
   readonly clock: Clock;
   readonly emit: EventSink;
 }
-
-/** What is not stored for these reasons will not be in the next moment either: nobody should queue for it. */
-const UNFIT: ReadonlySet<PutOutcome> = new Set(['declined', 'flux']);
-
-/** Whether the report is fit to be shared is as unknown as before. */
-const SAYS_NOTHING: ReadonlySet<DeclineReason> = new Set(['incomplete', 'head']);
-
-/** The handler has given another answer than the entry in its grace, and one that is not stored. */
-const SUPERSEDES: ReadonlySet<DeclineReason> = new Set([
-  'status',
-  'no-store',
-  'no-cache',
-  'max-age',
-  'set-cookie',
-  'vary-star',
-  'partial',
-  'too-large',
-]);
 
 export class Loads {
   readonly #running = new Running();
@@ -64,18 +50,27 @@ export class Loads {
     this.#closed = true;
   }
 
-  /** @param dispensable there is something to serve meanwhile: after a failure the computation rests. */
-  open(request: ReadRequest, position: Position, flight: Flight | null, dispensable: boolean): Load {
-    const { graceMs, jitter } = request.freshness ?? NO_GRACE;
-    const chance = jitter > 0 ? this.parts.chance() : 0;
+  /**
+   * @param previous what is computed anew, valid but for its ttl, or not wanted
+   * @param dispensable it may be served meanwhile: after a failure the computation rests
+   */
+  open(
+    request: ReadRequest,
+    position: Position,
+    flight: Flight | null,
+    previous: Entry | undefined,
+    dispensable: boolean,
+  ): Load {
     let outer = this.parts.scopes.computation;
     const computed = outer === undefined ? this.parts.admission.computes() : () => undefined;
     const tags = new Set<string>(request.tags);
     outer?.addTags(tags);
     const inherited: Dependency[] = [];
     const createdAt = this.parts.clock.now();
+    const lifetime = beginLifetime(request, { createdAt, previous, due: dispensable, chance: this.parts.chance });
     const began = this.parts.clock.monotonic();
     const place = flight?.departure ?? this.parts.flights.arrive();
+    const bill = new Bill(this.parts.meter, request);
     let settled = false;
     let lagging = false;
     let replicaRead = false;
@@ -87,16 +82,22 @@ export class Loads {
         for (const tag of found) tags.add(tag);
         outer?.addTags(found);
       },
+      spend: (usage) => bill.add(usage),
       inherit: (dependency) => {
         inherited.push(dependency);
         for (const tag of dependency.tags) tags.add(tag);
         outer?.inherit(dependency);
       },
       position,
+      persisted: position.database !== undefined,
       get replayNeeded() {
-        replicaRead = true;
+        this.readFromReplica();
         // Who has read something old is not stored anyway, and need not wait for a replica again.
         return lagging ? '' : (position.lsn ?? '');
+      },
+      readFromReplica: () => {
+        replicaRead = true;
+        outer?.readFromReplica();
       },
       readFromThePast: () => {
         lagging = true;
@@ -107,6 +108,11 @@ export class Loads {
     let scope = this.parts.scopes.open(computation);
     const over = this.#running.begin();
     let ran = false;
+    const ended = (failed: boolean) => {
+      computed();
+      if (!ran) return;
+      this.parts.emit({ kind: 'ran', type: request.type, failed, durationMs: this.parts.clock.monotonic() - began });
+    };
 
     const decline = (reason: DeclineReason) => {
       this.parts.emit({
@@ -137,8 +143,8 @@ export class Loads {
         return 'declined';
       }
       const key = draft.key ?? request.key;
-      const ttlMs = shortened(Math.min(request.ttlMs, draft.ttlMs ?? Infinity), jitter, chance);
-      const staleAt = inherited.reduce((least, part) => Math.min(least, part.staleAt ?? Infinity), createdAt + ttlMs);
+      const computeMs = this.parts.clock.monotonic() - began;
+      const { times, next } = lifetime.end(draft, computeMs, inherited, key !== request.key);
       const entry: Entry = {
         body: draft.body,
         status: draft.status,
@@ -146,14 +152,13 @@ export class Loads {
         etag: draft.etag,
         type: request.type,
         owner: request.owner,
-        createdAt,
-        staleAt,
-        // A ttl of nothing switches the cache off, whatever the grace.
-        deleteAt: staleAt + (draft.withoutGrace || ttlMs <= 0 ? 0 : graceMs),
-        computeMs: this.parts.clock.monotonic() - began,
+        ...times,
+        ...(bill.cost && { cost: bill.cost }),
         tags: all,
         epoch: position.epoch,
         asOf: position.seq,
+        // The database had been told of writes by then that Redis, and so the replica, need not have shown.
+        ...(position.database && !replicaRead && { database: position.database }),
       };
       const offered = this.parts.flights.arrive();
       const outcome = flight?.superseded ? 'stale' : await this.#offer(key, entry, inherited);
@@ -166,7 +171,9 @@ export class Loads {
           key,
           type: request.type,
           bytes: entry.body.length,
-          durationMs: entry.computeMs,
+          ttlMs: entry.staleAt - createdAt,
+          ...next,
+          durationMs: computeMs,
         });
       } else {
         const past = entry.deleteAt <= this.parts.clock.now();
@@ -183,7 +190,9 @@ export class Loads {
     return {
       key: request.key,
       position,
-      ttlMs: shortened(request.ttlMs, jitter, chance),
+      ttlMs: lifetime.ttlMs,
+      createdAt,
+      bill,
       run: (task) => {
         ran = true;
         return scope.run(task);
@@ -192,13 +201,13 @@ export class Loads {
       store: (draft) => {
         if (settled) return Promise.resolve('declined');
         settled = true;
-        computed();
+        ended(false);
         return settle(draft).finally(over);
       },
       decline: (reason) => {
         if (settled) return;
         settled = true;
-        computed();
+        ended(reason === 'error' || reason === 'incomplete');
         decline(reason);
         if (dispensable) this.#afterDecline(request.key, reason);
         flight?.land({ kind: SAYS_NOTHING.has(reason) ? 'abandoned' : 'private' });

@@ -1,6 +1,7 @@
 // The claims of this process: taken before a computation, renewed while it runs, ended when it lands.
 import { randomBytes } from 'node:crypto';
 import type { Clock, TimerHandle } from '../contract/clock.js';
+import type { Entry } from '../contract/entry.js';
 import type { ClaimAnswer, Claims } from '../contract/store.js';
 
 /** One claim of this process. */
@@ -49,7 +50,8 @@ export class OwnClaims {
     this.#clock = clock;
   }
 
-  async take(key: string): Promise<Attempt> {
+  /** @param known the entry that is to be computed anew */
+  async take(key: string, known?: Entry): Promise<Attempt> {
     if (this.#closed) return { state: 'unknown' };
     this.#attempts += 1;
     const held: Held = {
@@ -58,7 +60,7 @@ export class OwnClaims {
       since: this.#clock.monotonic(),
     };
     try {
-      const answer = await this.#shared.claim(key, held.token, this.#options.claimMs);
+      const answer = await this.#shared.claim(key, held.token, this.#options.claimMs, known);
       return answer.state === 'taken' ? { ...answer, claim: this.#hold(held) } : answer;
     } catch {
       // It may have been taken all the same, and must not let the others wait for nobody.

@@ -1,17 +1,24 @@
 // What runs in the current asynchronous context: the computation that cached values and tags belong to, and its open transactions.
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Usage } from '../contract/costs.js';
 import type { Dependency, Position } from '../contract/entry.js';
 import type { TransactionTracker } from '../contract/invalidation.js';
 
 /** A running computation, as nested reads and `addTags` see it. */
 export interface Computation {
   addTags(tags: Iterable<string>): void;
+  /** A call that it has made cost something. What is computed inside it has a bill of its own. */
+  spend(usage: Usage): void;
   /** A cached value was mixed in: the result depends on it, as of its own older position. */
   inherit(dependency: Dependency): void;
   /** What it was captured at: nothing older may be mixed in from a lease. */
   readonly position: Position;
+  /** Its result outlives the other layers in the database. Absent: no. */
+  readonly persisted?: boolean;
   /** How far a database replica must have replayed to be read here; empty: nobody knows. */
   readonly replayNeeded: string;
+  /** Something was read from a replica, which shows what was there when the position was noted, and nothing later for sure. */
+  readFromReplica(): void;
   /** Something was read that may be older than the computation: it must not be stored. */
   readFromThePast(): void;
 }

@@ -125,6 +125,14 @@ export class TieredStore implements Store, BackplaneListener {
     return sighting.position;
   }
 
+  async refill(key: string): Promise<void> {
+    try {
+      await this.#lookupShared(key);
+    } catch {
+      // What is in memory stays as good as it was.
+    }
+  }
+
   evict(): void {
     this.#memory.evict();
   }

@@ -28,11 +28,10 @@ export function describeRoute(
     const who = policy.share === 'everyone' ? undefined : identify(req);
     const identity = identitySegment(who, policy.share);
     if (identity === undefined) return nobody(who);
-    const { query } = req;
     const url = inFull(req, req.originalUrl);
-    let hash = memo.get(url, query);
+    let hash = memo.get(url, req);
     if (hash === undefined) {
-      const parsed = parseFilters(policy.filters, query);
+      const parsed = parseFilters(policy.filters, req.query);
       if (!parsed.ok) {
         const detail = `${parsed.parameter} is not ${parsed.expected}.`;
         if (policy.invalidParameters === 'bypass') return { bypass: 'filter-value', detail: parsed.parameter };
@@ -47,13 +46,13 @@ export function describeRoute(
         };
       }
       hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: inFull(req, pathOf(req)) });
-      memo.set(url, query, hash);
+      memo.set(url, req, hash);
     }
     const report = reportOf(req);
     return {
       key: keyOf(report, identity, hash),
       owner: identity,
-      tags: [...fixedTags, tag('report', report), ...viewerTags(who || undefined, policy.share), ...tagsOf(req)],
+      tags: () => [...fixedTags, tag('report', report), ...viewerTags(who || undefined, policy.share), ...tagsOf(req)],
     };
   };
 }

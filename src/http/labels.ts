@@ -58,15 +58,11 @@ export function forwardFor(reason: string, varies: boolean): { fwd: Forward; det
   }
 }
 
-/** The two label headers as name and value; Cache-Status is added to what caches nearer to the data have said (§2). */
-export function labelHeaders(res: ServerResponse, cacheName: string, outcome: Outcome): [string, string | string[]][] {
+/** Cache-Status, added to what caches nearer to the data have said (§2); `X-Cache` is the outcome's label. */
+export function cacheStatus(res: ServerResponse, cacheName: string, outcome: Outcome): string | string[] {
   const earlier = res.getHeader('Cache-Status');
   const own = `${cacheName}${outcome.status}`;
-  const lines = earlier === undefined ? own : [earlier].flat().map(String).concat(own);
-  return [
-    ['X-Cache', outcome.label],
-    ['Cache-Status', lines],
-  ];
+  return earlier === undefined ? own : [earlier].flat().map(String).concat(own);
 }
 
 /** A structured-field token where the name is one, otherwise a string (RFC 8941 §3.3.3, §3.3.4). */

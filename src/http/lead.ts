@@ -16,7 +16,7 @@ import { captureResponse, type HeadDecision, type WholeBody } from './capture.js
 import { entityTagOf, isEntityTag, isNotModified, type Preconditions } from './conditional.js';
 import { changedFields, fieldsOf, lineOf, storedFields, type Fields } from './header-fields.js';
 import type { Edits } from './intercept.js';
-import { labelHeaders, type Forward } from './labels.js';
+import { cacheStatus, type Forward } from './labels.js';
 import { isNegotiable, type Negotiation } from './negotiate.js';
 import { BODY_FIELDS } from './not-modified.js';
 import { isSendFileDefault, judgeAnswer, type Verdict } from './response-policy.js';
@@ -242,7 +242,8 @@ function becomeNotModified(edits: Edits, res: ServerResponse, vary: VaryMemory):
 }
 
 function label(edits: Edits, res: ServerResponse, route: ResolvedRoute, status: string): void {
-  for (const [name, value] of labelHeaders(res, route.cacheName, { label: 'MISS', status })) edits.set(name, value);
+  edits.set('X-Cache', 'MISS');
+  edits.set('Cache-Status', cacheStatus(res, route.cacheName, { label: 'MISS', status }));
 }
 
 function hideFrom(headers: IncomingHttpHeaders) {

@@ -1,18 +1,20 @@
 // The middleware: asks the reader, and lets the answer be replayed, computed or passed through. Wiring only.
 import type { NextFunction, Request, Response } from 'express';
 import type { Clock } from '../contract/clock.js';
+import type { Refusal } from '../contract/costs.js';
 import { errorText } from '../contract/errors.js';
 import type { BypassReason, EventSink } from '../contract/events.js';
-import type { Forms, Reader, Turn } from '../contract/reading.js';
+import type { Fallback, Forms, Reader, Turn } from '../contract/reading.js';
 import { bytesIn } from '../entry/codings.js';
 import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward } from './labels.js';
 import { lead } from './lead.js';
 import { Negotiation } from './negotiate.js';
 import { holdEndFor, passThrough } from './pass-through.js';
-import { planStep, type Ask } from './plan.js';
+import { planStep, TagsError, type Ask } from './plan.js';
 import { ONLY_IF_CACHED, OVERLOADED, OVERLOADED_RETRY_S, sendProblem } from './problem.js';
 import { replay, takeBack } from './replay.js';
 import type { ResolvedRoute } from './route.js';
+import { beside, ownerOf, sendOverspent, whereAdmitted } from './spending.js';
 import { VaryMemory } from './vary.js';
 
 export interface MiddlewareParts {
@@ -39,6 +41,12 @@ function takenResponses(): WeakSet<object> {
   return taken;
 }
 
+/** Methods that make a report; others change something, and are not what limits of reports are about. */
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** The client waits, and nobody has answered. */
+const isOpen = (res: Response): boolean => !res.destroyed && !res.headersSent;
+
 /**
  * The middleware of one route. Whatever fails in the cache before the handler has run is a bypass, afterwards a plain
  * answer; only the handler's own errors reach Express.
@@ -59,6 +67,11 @@ export function createMiddleware({
     passThrough(res, route, forwarded('BYPASS', fwd, fwd === 'bypass' ? reason : undefined));
   }
 
+  /** Before the handler has run. */
+  function failed(res: Response, error: unknown): void {
+    bypass(res, error instanceof TagsError ? 'key' : 'unavailable', 'bypass', errorText(error));
+  }
+
   function take(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn): void {
     switch (turn.next) {
       case 'serve':
@@ -73,18 +86,25 @@ export function createMiddleware({
         sendProblem(res, route, answeredHere('BYPASS', turn.reason), OVERLOADED);
         return;
       case 'alone':
-        passThrough(res, route, forwarded('BYPASS', 'bypass', turn.reason));
-        next();
+        runBeside(res, next, ask.request.owner, () =>
+          passThrough(res, route, forwarded('BYPASS', 'bypass', turn.reason)),
+        );
         return;
       case 'lead':
-        compute(req, res, next, ask, turn);
+        computeIfAdmitted(req, res, next, ask, turn);
     }
   }
 
   function serve(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn & { next: 'serve' }): void {
-    const now = clock.now();
     const { entry } = turn;
     const choice = negotiation.choose(entry, req.headers['accept-encoding'], res);
+    // From Redis it may come in another form than the one to be sent.
+    if (bytesIn(entry, choice.form) === undefined) {
+      const asWritten = forms.withIdentity(ask.request.key, entry).then((made) => ({ ...turn, entry: made }));
+      void later(req, res, next, ask, asWritten);
+      return;
+    }
+    const now = clock.now();
     try {
       replay({ req, res, route, vary, negotiation }, entry, choice, hit(turn, now), now);
       // A reader whose copy is current needs no body, nor will he soon.
@@ -98,8 +118,47 @@ export function createMiddleware({
     }
   }
 
+  /** Without the cache, unless too much is spent already. */
+  function runBeside(res: Response, next: NextFunction, owner: string, prepare: () => void): void {
+    const go = () => {
+      if (!isOpen(res)) return;
+      prepare();
+      beside(route, owner, next);
+    };
+    whereAdmitted(route, owner, go, (refusal) => refuse(res, refusal), next);
+  }
+
+  function computeIfAdmitted(
+    req: Request,
+    res: Response,
+    next: NextFunction,
+    ask: Ask,
+    turn: Turn & { next: 'lead' },
+  ): void {
+    const go = () => {
+      if (isOpen(res)) compute(req, res, next, ask, turn);
+      else turn.load.decline('incomplete');
+    };
+    const no = (refusal: Refusal) => {
+      turn.load.decline('spend');
+      const kept = isOpen(res) ? turn.fallback?.take() : undefined;
+      if (kept === undefined) refuse(res, refusal);
+      else serve(req, res, next, ask, kept);
+    };
+    whereAdmitted(route, ask.request.owner, go, no, next);
+  }
+
+  function refuse(res: Response, refusal: Refusal): void {
+    emit({ kind: 'bypass', type: route.type, reason: 'spend' });
+    if (isOpen(res)) sendOverspent(res, route, refusal);
+  }
+
   function compute(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn & { next: 'lead' }): void {
     const { load, fallback } = turn;
+    if (fallback !== undefined && bytesIn(fallback.entry, 'identity') === undefined) {
+      void later(req, res, next, ask, withFallbackAsWritten(ask, turn, fallback));
+      return;
+    }
     const { fwd, detail } = forwardFor(turn.reason, vary.names.length > 0);
     let ran = false;
     try {
@@ -117,24 +176,14 @@ export function createMiddleware({
     } catch (error) {
       load.decline('error');
       if (ran) throw error;
-      bypass(res, 'unavailable', 'bypass', errorText(error));
+      failed(res, error);
       next();
     }
   }
 
-  /** The turn, once its entry is there in the form in which it will be sent: from Redis it may come in another. */
-  function inForm(req: Request, res: Response, ask: Ask, turn: Turn): Turn | Promise<Turn> {
-    if (turn.next === 'lead') return withFallbackInForm(ask, turn);
-    if (turn.next !== 'serve') return turn;
-    const { form } = negotiation.choose(turn.entry, req.headers['accept-encoding'], res);
-    if (bytesIn(turn.entry, form) !== undefined) return turn;
-    return forms.withIdentity(ask.request.key, turn.entry).then((entry) => ({ ...turn, entry }));
-  }
-
   /** What stands in for a failure has no time to wait for: as it is written it can be sent to everybody. */
-  function withFallbackInForm(ask: Ask, turn: Turn & { next: 'lead' }): Turn | Promise<Turn> {
-    const { fallback, ...alone } = turn;
-    if (fallback === undefined || bytesIn(fallback.entry, 'identity') !== undefined) return turn;
+  function withFallbackAsWritten(ask: Ask, turn: Turn & { next: 'lead' }, fallback: Fallback): Promise<Turn> {
+    const { fallback: _, ...alone } = turn;
     return forms.withIdentity(ask.request.key, fallback.entry).then(
       (entry) => ({ ...alone, fallback: { ...fallback, entry } }),
       () => alone,
@@ -147,13 +196,13 @@ export function createMiddleware({
     try {
       known = await turn;
     } catch (error) {
-      bypass(res, 'unavailable', 'bypass', errorText(error));
+      failed(res, error);
       next();
       return;
     }
     try {
       // Somebody in front, a time limit for example, may have answered meanwhile.
-      if (!res.destroyed && !res.headersSent) take(req, res, next, ask, known);
+      if (isOpen(res)) take(req, res, next, ask, known);
       // Nobody to compute for: whoever waits for this load computes for himself.
       else if (known.next === 'lead') known.load.decline('incomplete');
     } catch (error) {
@@ -176,18 +225,23 @@ export function createMiddleware({
     }
     if (step.do === 'pass') {
       const { targets = [] } = step;
-      bypass(res, step.reason, step.fwd, step.detail);
-      if (targets.length > 0) holdEndFor(res, () => route.invalidate(targets, req.method.toLowerCase()));
+      const prepare = () => {
+        bypass(res, step.reason, step.fwd, step.detail);
+        if (targets.length > 0) holdEndFor(res, () => route.invalidate(targets, req.method.toLowerCase()));
+      };
+      if (route.spending !== undefined && READS.has(req.method)) {
+        runBeside(res, next, ownerOf(req, route), prepare);
+        return;
+      }
+      prepare();
       next();
       return;
     }
     let turn: Turn | Promise<Turn>;
     try {
-      const asked = reader.read(step.request);
-      turn =
-        asked instanceof Promise ? asked.then((known) => inForm(req, res, step, known)) : inForm(req, res, step, asked);
+      turn = reader.read(step.request);
     } catch (error) {
-      bypass(res, 'unavailable', 'bypass', errorText(error));
+      failed(res, error);
       next();
       return;
     }

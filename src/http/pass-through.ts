@@ -2,7 +2,7 @@
 import type { Response } from 'express';
 import { KEEP_NOTHING, keepPrivate, unstoredCacheControl } from './browser-policy.js';
 import { byteLengthOf, interceptHead, methodOf, sendHeadFor } from './intercept.js';
-import { labelHeaders, type Outcome } from './labels.js';
+import { cacheStatus, type Outcome } from './labels.js';
 import { isSendFileDefault } from './response-policy.js';
 import type { ResolvedRoute } from './route.js';
 import { lineOfHeader } from './vary.js';
@@ -12,7 +12,8 @@ export function passThrough(res: Response, route: ResolvedRoute, outcome: Outcom
   interceptHead(
     res,
     (edits) => {
-      for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) edits.set(name, value);
+      edits.set('X-Cache', outcome.label);
+      edits.set('Cache-Status', cacheStatus(res, route.cacheName, outcome));
       const cacheControl = saidToBrowser(res, route);
       if (cacheControl !== undefined) edits.set('Cache-Control', cacheControl);
       return res.statusCode;

@@ -2,10 +2,12 @@
 import type { Request } from 'express';
 import { errorText } from '../contract/errors.js';
 import type { BypassReason } from '../contract/events.js';
-import type { ReadRequest } from '../contract/reading.js';
+import type { Position } from '../contract/entry.js';
+import type { Coalesce, Freshness, ReadRequest } from '../contract/reading.js';
+import type { Consistency } from '../contract/store.js';
 import type { Forward } from './labels.js';
-import { isUnsafe, planRequest } from './request-policy.js';
-import type { ProblemDetails, ResolvedRoute } from './route.js';
+import { isUnsafe, planRequest, type LookUp } from './request-policy.js';
+import type { Described, ProblemDetails, ResolvedRoute } from './route.js';
 import type { VaryMemory } from './vary.js';
 
 export interface Ask {
@@ -29,6 +31,9 @@ export interface Refuse {
   readonly reason: BypassReason;
   readonly problem: ProblemDetails;
 }
+
+/** The application's function for the tags has failed. */
+export class TagsError extends Error {}
 
 /** Never throws: what fails in the route's functions is a bypass. */
 export function planStep(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pass | Refuse {
@@ -55,21 +60,69 @@ function stepFor(req: Request, route: ResolvedRoute, vary: VaryMemory): Ask | Pa
     return { do: 'pass', reason, fwd: 'bypass', ...(detail === undefined ? {} : { detail }) };
   }
   if ('refuse' in description) return { do: 'refuse', problem: description.refuse, reason: description.reason };
-  const request: ReadRequest = {
-    key: vary.keyOf(route, description.key, req.headers),
-    type: route.type,
-    owner: description.owner,
-    tags: description.tags,
-    ttlMs: route.ttlMs,
-    freshness: route.freshness,
-    consistency: route.consistency,
-    coalesce: route.coalesce,
-    refresh: wish.refresh,
-    onlyIfCached: wish.onlyIfCached,
+  const key = vary.keyOf(route, description.key, req.headers);
+  return {
+    do: 'ask',
+    request: new RouteRequest(route, description, key, wish, route.atLeast(req), req.method === 'HEAD'),
+    baseKey: description.key,
   };
-  const { accept } = wish;
-  const atLeast = route.atLeast(req);
-  const wishes = { ...(accept !== undefined && { accept }), ...(atLeast !== undefined && { atLeast }) };
-  const asked = accept === undefined && atLeast === undefined ? request : { ...request, ...wishes };
-  return { do: 'ask', request: asked, baseKey: description.key };
+}
+
+/** A request in the terms of the core. */
+class RouteRequest implements ReadRequest {
+  readonly owner: string;
+  readonly refresh: boolean;
+  readonly onlyIfCached: boolean;
+  readonly accept: ReadRequest['accept'];
+  #tags: readonly string[] | undefined;
+
+  constructor(
+    private readonly route: ResolvedRoute,
+    private readonly described: Described,
+    readonly key: string,
+    wish: LookUp,
+    readonly atLeast: Position | undefined,
+    readonly storesNothing: boolean,
+  ) {
+    this.owner = described.owner;
+    this.refresh = wish.refresh;
+    this.onlyIfCached = wish.onlyIfCached;
+    this.accept = wish.accept;
+  }
+
+  /** @throws TagsError */
+  get tags(): readonly string[] {
+    if (this.#tags === undefined) {
+      try {
+        this.#tags = this.described.tags();
+      } catch (error) {
+        throw new TagsError(errorText(error), { cause: error });
+      }
+    }
+    return this.#tags;
+  }
+
+  get type(): string {
+    return this.route.type;
+  }
+
+  get ttlMs(): number {
+    return this.route.ttlMs;
+  }
+
+  get freshness(): Freshness {
+    return this.route.freshness;
+  }
+
+  get consistency(): Consistency {
+    return this.route.consistency;
+  }
+
+  get coalesce(): Coalesce {
+    return this.route.coalesce;
+  }
+
+  get persist(): boolean {
+    return this.route.persist === true;
+  }
 }

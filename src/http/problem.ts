@@ -1,7 +1,7 @@
 // Answers that the cache gives by itself, as problem details (RFC 9457).
 import type { Response } from 'express';
 import { KEEP_NOTHING } from './browser-policy.js';
-import { labelHeaders, type Outcome } from './labels.js';
+import { cacheStatus, type Outcome } from './labels.js';
 import type { ProblemDetails, ResolvedRoute } from './route.js';
 
 /** RFC 9111 §5.2.1.7: no usable entry and the request forbids to make one. */
@@ -22,6 +22,15 @@ export const OVERLOADED: ProblemDetails = {
   code: 'overload',
 };
 
+/** RFC 6585 §4: what may be spent on reports of this type in a day is spent. */
+export const OVERSPENT: ProblemDetails = {
+  type: 'about:blank',
+  title: 'Too Many Requests',
+  status: 429,
+  detail: 'What may be spent on new reports today is spent. Stored ones are still served.',
+  code: 'spend',
+};
+
 /** When to try again, s: most reports that are computed now are done by then, and come from the cache. */
 export const OVERLOADED_RETRY_S = 2;
 
@@ -29,7 +38,8 @@ export const OVERLOADED_RETRY_S = 2;
 export function sendProblem(res: Response, route: ResolvedRoute, outcome: Outcome, problem: ProblemDetails): void {
   const body = Buffer.from(JSON.stringify(problem));
   res.statusCode = problem.status;
-  for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) res.setHeader(name, value);
+  res.setHeader('X-Cache', outcome.label);
+  res.setHeader('Cache-Status', cacheStatus(res, route.cacheName, outcome));
   res.setHeader('Content-Type', 'application/problem+json');
   res.setHeader('Cache-Control', KEEP_NOTHING);
   res.setHeader('Content-Length', body.length);

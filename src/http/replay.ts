@@ -1,11 +1,12 @@
 // A hit: sends an entry's bytes, or 304 to whoever has them already. No parsing, no serialising, no hashing.
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Request, Response } from 'express';
 import type { Entry } from '../contract/entry.js';
 import { bytesIn } from '../entry/codings.js';
 import { ageMs } from './age.js';
 import { browserCacheControl, givesLifetime, IDENTITY_FIELDS, keepPrivate } from './browser-policy.js';
 import { isNotModified, weakened } from './conditional.js';
-import { labelHeaders, type Outcome } from './labels.js';
+import { cacheStatus, type Outcome } from './labels.js';
 import type { Choice, Negotiation } from './negotiate.js';
 import { BODY_FIELDS } from './not-modified.js';
 import type { ResolvedRoute } from './route.js';
@@ -44,15 +45,7 @@ export function prepareReplay(
   if (body === undefined) throw new Error(`The entry is not there as ${form}.`);
   // RFC 9110 §8.8.3.3: a strong tag names one sequence of bytes, and these are others.
   const etag = form === 'identity' ? entry.etag : weakened(entry.etag);
-  const lastModified = storedLine(entry, 'Last-Modified');
-  const ok = entry.status >= 200 && entry.status < 300;
-  const current =
-    ok &&
-    isNotModified(
-      { ifNoneMatch: req.headers['if-none-match'], ifModifiedSince: req.headers['if-modified-since'] },
-      { etag: etag === '' ? undefined : etag, lastModified },
-      now,
-    );
+  const current = isCurrent(req.headers, entry, etag, now);
 
   res.statusCode = current ? 304 : entry.status;
   const ageSeconds = Math.floor(ageMs(entry, now) / 1000);
@@ -66,7 +59,8 @@ export function prepareReplay(
   if (negotiable) addVary(res, VARIES_BY_CODING);
   // RFC 9111 §5.1: Age is what tells a reader that this answer was not made for this request.
   res.setHeader('Age', String(ageSeconds));
-  for (const [name, value] of labelHeaders(res, route.cacheName, outcome)) res.setHeader(name, value);
+  res.setHeader('X-Cache', outcome.label);
+  res.setHeader('Cache-Status', cacheStatus(res, route.cacheName, outcome));
 
   if (current) {
     addVary(res, vary.sent);
@@ -77,6 +71,16 @@ export function prepareReplay(
   if (entry.status === 204) return undefined;
   res.setHeader('Content-Length', body.length);
   return body;
+}
+
+/** RFC 9110 §13.2.1: preconditions count only where the answer would be 2xx without them. */
+function isCurrent(headers: IncomingHttpHeaders, entry: Entry, etag: string, now: number): boolean {
+  const ifNoneMatch = headers['if-none-match'];
+  const ifModifiedSince = headers['if-modified-since'];
+  if (ifNoneMatch === undefined && ifModifiedSince === undefined) return false;
+  if (entry.status < 200 || entry.status > 299) return false;
+  const lastModified = storedLine(entry, 'Last-Modified');
+  return isNotModified({ ifNoneMatch, ifModifiedSince }, { etag: etag === '' ? undefined : etag, lastModified }, now);
 }
 
 /** Removes what a failed replay has left, so that the handler starts from a clean response. */

@@ -4,19 +4,19 @@ import type { Entry } from '../contract/entry.js';
 import { has, parseCacheControl, secondsOf, type Directive } from './cache-control.js';
 import { ageMs } from './age.js';
 
-export type RequestPlan =
-  | { readonly kind: 'bypass'; readonly reason: 'method' | 'request-no-store' }
-  | {
-      readonly kind: 'look-up';
-      /** no-cache: compute in any case and replace the entry. */
-      readonly refresh: boolean;
-      /** only-if-cached: 504 instead of the handler. */
-      readonly onlyIfCached: boolean;
-      /** max-age, min-fresh: which entries will do; absent means every fresh one. */
-      readonly accept?: (entry: Entry, now: number) => boolean;
-    };
+export interface LookUp {
+  readonly kind: 'look-up';
+  /** no-cache: compute in any case and replace the entry. */
+  readonly refresh: boolean;
+  /** only-if-cached: 504 instead of the handler. */
+  readonly onlyIfCached: boolean;
+  /** max-age, min-fresh: which entries will do; absent means every fresh one. */
+  readonly accept?: (entry: Entry, now: number) => boolean;
+}
 
-const LOOK_UP: RequestPlan = { kind: 'look-up', refresh: false, onlyIfCached: false };
+export type RequestPlan = LookUp | { readonly kind: 'bypass'; readonly reason: 'method' | 'request-no-store' };
+
+const LOOK_UP: LookUp = { kind: 'look-up', refresh: false, onlyIfCached: false };
 
 /** Methods registered as safe; every other one may change what it names (RFC 9110 §9.2.1). */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH']);

@@ -1,6 +1,7 @@
 // A cached route with every option resolved: all that the HTTP side knows about configuration.
 import type { Request } from 'express';
 import type { Coding, Position } from '../contract/entry.js';
+import type { Refusal } from '../contract/costs.js';
 import type { BypassReason } from '../contract/events.js';
 import type { Share } from '../contract/identity.js';
 import type { Coalesce, Freshness } from '../contract/reading.js';
@@ -33,12 +34,30 @@ export interface ProblemDetails {
   readonly parameter?: string;
 }
 
+/** What can be asked for. */
+export interface Described {
+  readonly key: string;
+  readonly owner: string;
+  /** Made on demand, since a hit needs none. A throw is a bypass with reason `key`. */
+  tags(): readonly string[];
+}
+
 /** What a request means to the cache. */
 export type Description =
-  | { readonly key: string; readonly owner: string; readonly tags: readonly string[] }
+  | Described
   | { readonly bypass: BypassReason; readonly detail?: string }
   /** Answered here; the handler does not run. `reason` goes into the event. */
   | { readonly refuse: ProblemDetails; readonly reason: BypassReason };
+
+/** For routes whose handlers tell of costs. */
+export interface RouteSpending {
+  /** Whether a new run may begin for this owner; see `SpendGate`. */
+  admit(owner: string): undefined | Promise<Refusal | undefined>;
+  /** Whom a run is counted for that has no key. May throw what the application throws. */
+  ownerOf(req: Request): string | undefined;
+  /** Runs a handler beside the cache; what it tells is counted for this owner. */
+  beside(owner: string, task: () => void): void;
+}
 
 export interface ResolvedRoute {
   /** Report type. */
@@ -48,6 +67,8 @@ export interface ResolvedRoute {
   readonly freshness: Freshness;
   readonly consistency: Consistency;
   readonly coalesce: Coalesce;
+  /** Entries outlive memory and Redis in the database. */
+  readonly persist?: boolean;
   readonly browser: BrowserPolicy;
   readonly share: Share;
   /** Larger bodies pass through and are not stored, bytes. */
@@ -61,6 +82,8 @@ export interface ResolvedRoute {
   readonly cacheName: string;
   /** Everything that decides the key. A throw is a bypass with reason `key`. */
   describe(req: Request): Description;
+  /** Absent: nobody keeps account. */
+  readonly spending?: RouteSpending;
   /** Adds request header values to a key; `undefined` is an absent header, which differs from an empty one. */
   varyKey(key: string, names: readonly string[], values: readonly (string | undefined)[]): string;
   /** A position that the sender has been told of, so that he sees his own writes under a lease. */

@@ -40,12 +40,20 @@ export const DEFAULTS = {
   /** Room for reports of some hundred users; a small server's maxmemory still holds twice as much. */
   redisMaxBytes: '256mb' as Size,
   redisMaxBytesPerUser: '50mb' as Size,
+  /** Reports that cost money are few and worth their room; a table of this size is no burden to a database. */
+  persistMaxBytes: '1gb' as Size,
+  /** What everybody shares counts for one of them. */
+  persistMaxBytesPerUser: '256mb' as Size,
+  /** For one operation of the database behind Redis; what is persisted takes longer than that to compute. */
+  databaseDeadline: '1s' as Duration,
   /** Stale reports are for those who ask for them. */
   grace: '0s' as Duration,
   /** Enough to spread a page's reports, little enough that nobody misses it; a ttl is a bound, and stays one. */
   jitter: 0.1,
   /** Nobody computes what is not asked for yet, unless told. */
   refreshAhead: false as boolean | number,
+  /** A ttl is what somebody has chosen; that it moves is for him to choose, too. */
+  adaptiveTtl: false as boolean,
   /** Where a stale value will do, it will do at once. */
   softTimeout: '0s' as Duration,
   /** Larger answers pass through. */
@@ -74,6 +82,14 @@ export const DEFAULTS = {
   maxWaiting: 10_000,
   /** How many reports the database bears at once, only its owner knows. */
   maxComputing: Infinity,
+  /** Long enough for a class's grades to come together, short enough to look after a click. */
+  viewDelay: '1s' as Duration,
+  /** Writes that never pause. */
+  viewMaxDelay: '30s' as Duration,
+  /** Longer than any refresh that is worth keeping. */
+  viewTimeout: '10m' as Duration,
+  /** What a process that is killed may lose of its counts; a statement in so long is nothing to a database. */
+  costFlush: '10s' as Duration,
   /** Nobody is turned away unless it was asked for. */
   overload: 'compute' as const,
 } as const;
@@ -99,8 +115,24 @@ export const BOUNDS = {
   privateMs: 1000,
   /** How long `close()` waits for computations that are running, and for writers without an answer, ms. */
   closeMs: 2000,
+  /** Views that a process refreshes at once: each takes a connection of the application's pool. */
+  refreshes: 2,
+  /** The longest that a persisted report stays in memory and Redis; then it is looked up in the database again, ms. */
+  persistedInFrontMs: 3_600_000,
+  /** One persisted report: a server's default packet holds it (MariaDB: 16 MB), whatever its encoding adds, bytes. */
+  persistedEntryBytes: 12 * 1024 ** 2,
   /** Operations of readers that Redis has not answered: the client keeps each of them, in time or not. */
   unanswered: 10_000,
+} as const;
+
+/** How a ttl adapts to its report, where it may. */
+export const ADAPTIVE_TTL = {
+  /** Doubled where computing it anew has made the same bytes, halved where not. */
+  step: 2,
+  /** Unless somebody names bounds: a quarter of the ttl to four times it. */
+  spread: 4,
+  /** Nothing is to be computed for more than a hundredth of its life. Metabase's adaptive policy, too, goes by what it costs. */
+  lifePerCost: 100,
 } as const;
 
 /** When readers stop asking Redis, and for how long: one who asks a Redis that hangs waits a whole `redisDeadline`. */

@@ -7,6 +7,9 @@ export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`;
 /** `'512kb'`, `'50mb'`, `'1gb'` (powers of 1024), or a number of bytes. */
 export type Size = number | `${number}${'kb' | 'mb' | 'gb'}`;
 
+/** `ttl: 'forever'`, ms: a hundred years, so that times stay times. */
+export const FOREVER_MS = 100 * 365.25 * 86_400_000;
+
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const BYTES = { kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const;
 

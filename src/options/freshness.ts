@@ -1,6 +1,7 @@
 // Raw options around the end of a ttl to resolved ones.
 import { ReportCacheError } from '../contract/errors.js';
-import type { Freshness } from '../contract/reading.js';
+import type { AdaptiveTtl, Freshness } from '../contract/reading.js';
+import { onlyKnown, wrong } from './checks.js';
 import { DEFAULTS } from './defaults.js';
 import { parseDuration } from './duration.js';
 import type { TypeOptions } from './options.js';
@@ -16,18 +17,29 @@ export interface FreshnessPolicy {
 const MOST_BETA = 10;
 
 /** What is not set is as in `base`. @throws ERC_OPTION */
-export function parseFreshness(options: TypeOptions, base: FreshnessPolicy | undefined, path: string): FreshnessPolicy {
+export function parseFreshness(
+  options: TypeOptions,
+  ttlMs: number,
+  base: FreshnessPolicy | undefined,
+  path: string,
+): FreshnessPolicy {
   const { grace, jitter, refreshAhead, softTimeout, hardTimeout } = options;
   const before = base?.freshness;
+  const graceMs =
+    grace === undefined && before ? before.graceMs : parseDuration(grace ?? DEFAULTS.grace, `${path}.grace`);
+  const adaptive = parseAdaptive(options.adaptiveTtl, before, `${path}.adaptiveTtl`);
+  // A ttl of nothing switches the cache off, and asks for nothing else.
+  if (adaptive !== undefined && ttlMs > 0) checkAdaptive(adaptive, ttlMs, graceMs, `${path}.adaptiveTtl`);
   return {
     freshness: {
-      graceMs: grace === undefined && before ? before.graceMs : parseDuration(grace ?? DEFAULTS.grace, `${path}.grace`),
+      graceMs,
       jitter:
         jitter === undefined && before ? before.jitter : parseNumber(jitter ?? DEFAULTS.jitter, 0.5, `${path}.jitter`),
       refreshAhead:
         refreshAhead === undefined && before
           ? before.refreshAhead
           : parseBeta(refreshAhead ?? DEFAULTS.refreshAhead, `${path}.refreshAhead`),
+      ...(adaptive !== undefined && { adaptive }),
     },
     softTimeoutMs:
       softTimeout === undefined && base
@@ -36,6 +48,33 @@ export function parseFreshness(options: TypeOptions, base: FreshnessPolicy | und
     hardTimeoutMs:
       hardTimeout === undefined ? (base?.hardTimeoutMs ?? Infinity) : parseLimit(hardTimeout, `${path}.hardTimeout`),
   };
+}
+
+function parseAdaptive(
+  given: TypeOptions['adaptiveTtl'],
+  before: Freshness | undefined,
+  option: string,
+): AdaptiveTtl | undefined {
+  if (given === undefined && before) return before.adaptive;
+  const wanted = given ?? DEFAULTS.adaptiveTtl;
+  if (typeof wanted === 'boolean') return wanted ? {} : undefined;
+  if (typeof wanted !== 'object') throw wrong(option, wanted, 'true, false, or { min, max }');
+  onlyKnown(wanted, ['min', 'max'], `${option}.`);
+  const { min, max } = wanted;
+  return {
+    ...(min !== undefined && { minMs: parseDuration(min, `${option}.min`) }),
+    ...(max !== undefined && { maxMs: parseDuration(max, `${option}.max`) }),
+  };
+}
+
+function checkAdaptive({ minMs = 1, maxMs = Infinity }: AdaptiveTtl, ttlMs: number, graceMs: number, option: string) {
+  if (graceMs <= 0)
+    throw new ReportCacheError(
+      'ERC_OPTION',
+      `${option} needs a grace: what is gone when its ttl is over cannot be compared.`,
+    );
+  if (minMs < 1 || minMs > ttlMs) throw wrong(`${option}.min`, `${minMs}ms`, `a duration up to the ttl, ${ttlMs}ms`);
+  if (maxMs < ttlMs) throw wrong(`${option}.max`, `${maxMs}ms`, `a duration from the ttl on, ${ttlMs}ms`);
 }
 
 function parseBeta(value: unknown, option: string): number {
@@ -50,8 +89,5 @@ function parseLimit(value: unknown, option: string): number {
 
 function parseNumber(value: unknown, most: number, option: string): number {
   if (typeof value === 'number' && value >= 0 && value <= most) return value;
-  throw new ReportCacheError(
-    'ERC_OPTION',
-    `${option} is ${JSON.stringify(value) ?? String(value)}; it takes a number from 0 to ${most}.`,
-  );
+  throw wrong(option, value, `a number from 0 to ${most}`);
 }

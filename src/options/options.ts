@@ -9,6 +9,7 @@ import type { Consistency } from '../contract/store.js';
 import type { Filters } from '../entry/filters.js';
 import type { ValueCodec } from '../entry/value-codec.js';
 import type { RedisLike } from '../contract/redis-like.js';
+import type { CostOptions } from './cost-options.js';
 import type { Duration, Size } from './duration.js';
 
 /**
@@ -29,10 +30,26 @@ export interface CompressOptions {
   readonly minBytes?: Size;
 }
 
+/** How far a ttl may adapt. */
+export interface AdaptiveTtlOptions {
+  /** @default a quarter of the ttl */
+  readonly min?: Duration;
+  /** The bound wherever the ttl would be one, e.g. for writes that nothing sees. @default four times the ttl */
+  readonly max?: Duration;
+}
+
 /** Policy of a report type; a route may override it. */
 export interface TypeOptions {
-  /** How long an entry is fresh on the server. `'0s'` switches caching off. @default by type, see README */
-  readonly ttl?: Duration;
+  /**
+   * How long an entry is fresh on the server. `'0s'` switches caching off; `'forever'`, until it is invalidated, is for
+   * persisted types. @default by type, see README
+   */
+  readonly ttl?: Duration | 'forever';
+  /**
+   * Keep reports in the database of the connected DataSource, too: for what costs money or minutes. They outlive every
+   * process and Redis, and are invalidated like all others. Needs the tables of `persistMigrations`. @default false
+   */
+  readonly persist?: boolean;
   /**
    * `strict` asks Redis before serving from memory. `lease` does not, within the lease, and may miss what was pushed a
    * moment ago. `barrier` does not either, and writers wait until every process that does so has taken their change.
@@ -40,7 +57,7 @@ export interface TypeOptions {
    */
   readonly consistency?: Consistency;
   /**
-   * Who shares one computation of a report that is missing: the readers of all processes (`shared`), at the price of a
+   * Who shares one computation of a report that is missing or stale: the readers of all processes (`shared`), at the price of a
    * round trip to Redis before it begins, or of each process for itself (`process`), for reports that cost less than that.
    * @default 'shared'
    */
@@ -64,6 +81,12 @@ export interface TypeOptions {
    * under load nobody finds it expired. `true` is 1, the optimum of the paper; more is earlier, 10 at most. @default false
    */
   readonly refreshAhead?: boolean | number;
+  /**
+   * Lets the ttl follow the report: if computing it anew, when its ttl was over, has made the very same bytes, the next ttl is
+   * twice as long, otherwise half; and never shorter than a hundred times what it took. Needs a `grace`, because what is gone
+   * cannot be compared. Never keeps what was invalidated; an invalidated report begins with `ttl` again. @default false
+   */
+  readonly adaptiveTtl?: boolean | AdaptiveTtlOptions;
   /**
    * Loaders only: how long the caller waits for a new value where a stale one is at hand; then he gets that one and the
    * loader goes on. @default '0s', he gets it at once
@@ -123,6 +146,12 @@ export interface ReportCacheOptions {
   readonly redisMaxBytes?: Size;
   /** Bytes of one user's entries in Redis; beyond it his own go first. @default '50mb' */
   readonly redisMaxBytesPerUser?: Size;
+  /** Bytes that persisted reports take in the database; beyond it the cheapest for their size go first. @default '1gb' */
+  readonly persistMaxBytes?: Size;
+  /** Bytes of one user's persisted reports; beyond it his own go first. @default '256mb' */
+  readonly persistMaxBytesPerUser?: Size;
+  /** Longest wait for one operation of the database on persisted reports; then they are computed. @default '1s' */
+  readonly databaseDeadline?: Duration;
   /**
    * The one bound for every fault together where invalidations are kept in the database: nothing is served that no
    * sweeper has vouched for within this time. @default '2s'
@@ -152,6 +181,11 @@ export interface ReportCacheOptions {
    * report computes inside itself counts as a part of it, what bypasses the cache not at all. @default unbounded
    */
   readonly maxComputing?: number;
+  /**
+   * Keep account of what results cost, and of what hits spare, by day and report type; `{}` for tokens and time alone. Absent:
+   * nothing is counted, but what a run tells of its cost stands with its value.
+   */
+  readonly costs?: CostOptions;
   /** Name of this cache in `Cache-Status`. @default 'reports' */
   readonly cacheName?: string;
   /** pino, or anything with its four methods. Ids only are logged, never bodies. */
@@ -163,7 +197,8 @@ export interface ReportCacheOptions {
 export interface ConnectOptions {
   /**
    * Keep invalidations in the database, in the transactions that cause them, until Redis has them. `true` demands it,
-   * `false` switches it off. @default on where there are Redis, PostgreSQL, MySQL or MariaDB, and the migrated tables
+   * `false` switches it off. @default on where there are Redis or persisted reports, PostgreSQL, MySQL or MariaDB, and the
+   * migrated tables
    */
   readonly durable?: boolean;
   /**
@@ -176,6 +211,11 @@ export interface ConnectOptions {
    * two. Costs a statement for each write, and up to `lambda` after a failover. @default false
    */
   readonly fencedAnswers?: boolean;
+  /**
+   * Keep persisted reports in this database, and tell it of every invalidation. `true` demands it, `false` switches it
+   * off. @default on where the tables of `persistMigrations` are
+   */
+  readonly persist?: boolean;
 }
 
 export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTimeout'> {
@@ -187,6 +227,11 @@ export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTim
   readonly tags?: (req: Request) => readonly string[];
   /** Tables that the report reads as a whole: any write to one of them invalidates it. */
   readonly tables?: readonly string[];
+  /**
+   * Materialised views that the report reads, as declared with `view()`: it is invalidated when one has been refreshed, and
+   * says in `Report-As-Of` as of when they are.
+   */
+  readonly views?: readonly string[];
   /** Who may share an entry. @default 'user' */
   readonly share?: Share;
   /** A query parameter that no filter declares: `bypass` the cache, `ignore` it, or `refuse` with 400. @default 'bypass' */
@@ -199,11 +244,22 @@ export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTim
   readonly statuses?: readonly number[];
 }
 
-/** Names a value for `getOrLoad`. */
-export interface ValueRequest extends Pick<
+/** What may be said of a value that a loader makes. */
+export type LoaderOptions = Pick<
   TypeOptions,
-  'ttl' | 'consistency' | 'coalesce' | 'grace' | 'jitter' | 'refreshAhead' | 'softTimeout' | 'hardTimeout'
-> {
+  | 'ttl'
+  | 'consistency'
+  | 'coalesce'
+  | 'grace'
+  | 'jitter'
+  | 'refreshAhead'
+  | 'adaptiveTtl'
+  | 'softTimeout'
+  | 'hardTimeout'
+>;
+
+/** Names a value for `getOrLoad`. */
+export interface ValueRequest extends LoaderOptions, Pick<TypeOptions, 'persist'> {
   readonly type: string;
   readonly report: string | number | bigint;
   /** Whose value; required unless `share` is `everyone`. Nothing usable means: loaded, not cached. */
@@ -213,6 +269,8 @@ export interface ValueRequest extends Pick<
   readonly filters?: unknown;
   readonly tags?: readonly string[];
   readonly tables?: readonly string[];
+  /** Materialised views that the loader reads, as declared with `view()`. */
+  readonly views?: readonly string[];
   /** @default Node's structured clone, for plain data */
   readonly codec?: ValueCodec;
 }

@@ -7,8 +7,9 @@ import type { Consistency } from '../contract/store.js';
 import { ALL_CODINGS, CODINGS } from '../entry/codings.js';
 import { checkFilters, type Filters } from '../entry/filters.js';
 import { tag, tableTag } from '../entry/tags.js';
-import { DEFAULT_TYPES, DEFAULTS } from './defaults.js';
-import { parseDuration, parseSize, type Size } from './duration.js';
+import { count, oneOf, onlyKnown, wrong } from './checks.js';
+import { BOUNDS, DEFAULT_TYPES, DEFAULTS } from './defaults.js';
+import { FOREVER_MS, parseDuration, parseSize, type Size } from './duration.js';
 import { parseFreshness, type FreshnessPolicy } from './freshness.js';
 import type { CompressOptions, ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
 
@@ -17,6 +18,7 @@ export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
 
 export interface TypePolicy extends FreshnessPolicy {
   readonly ttlMs: number;
+  readonly persist: boolean;
   readonly consistency: Consistency;
   readonly coalesce: Coalesce;
   readonly browser: ResolvedBrowser;
@@ -40,6 +42,8 @@ export interface ResolvedOptions {
   readonly types: ReadonlyMap<string, TypePolicy>;
   readonly memory: Limits & { readonly maxTtlMs: number };
   readonly redisLimits: Limits;
+  readonly persistLimits: Limits & { readonly maxBytesPerEntry: number };
+  readonly databaseDeadlineMs: number;
   readonly leaseMs: number;
   readonly redisDeadlineMs: number;
   readonly lambdaMs: number;
@@ -68,6 +72,9 @@ const CACHE_OPTIONS = [
   'redisDeadline',
   'redisMaxBytes',
   'redisMaxBytesPerUser',
+  'persistMaxBytes',
+  'persistMaxBytesPerUser',
+  'databaseDeadline',
   'lambda',
   'hold',
   'onInvalidateError',
@@ -78,6 +85,7 @@ const CACHE_OPTIONS = [
   'maxWaiting',
   'overload',
   'maxComputing',
+  'costs',
   'cacheName',
   'logger',
   'onEvent',
@@ -85,6 +93,7 @@ const CACHE_OPTIONS = [
 /** Of types, and of each route beside its own. */
 const POLICY_OPTIONS = [
   'ttl',
+  'persist',
   'consistency',
   'coalesce',
   'browser',
@@ -92,6 +101,7 @@ const POLICY_OPTIONS = [
   'grace',
   'jitter',
   'refreshAhead',
+  'adaptiveTtl',
   'compress',
 ] as const;
 const TYPE_OPTIONS = [
@@ -105,6 +115,7 @@ const ROUTE_OPTIONS = [
   'filters',
   'tags',
   'tables',
+  'views',
   'share',
   'unknownParameters',
   'invalidParameters',
@@ -152,6 +163,14 @@ export function parseOptions(options: ReportCacheOptions): ResolvedOptions {
       [options.redisMaxBytes ?? DEFAULTS.redisMaxBytes, 'redisMaxBytes'],
       [options.redisMaxBytesPerUser ?? DEFAULTS.redisMaxBytesPerUser, 'redisMaxBytesPerUser'],
     ),
+    persistLimits: {
+      ...parseLimits(
+        [options.persistMaxBytes ?? DEFAULTS.persistMaxBytes, 'persistMaxBytes'],
+        [options.persistMaxBytesPerUser ?? DEFAULTS.persistMaxBytesPerUser, 'persistMaxBytesPerUser'],
+      ),
+      maxBytesPerEntry: BOUNDS.persistedEntryBytes,
+    },
+    databaseDeadlineMs: parseDuration(options.databaseDeadline ?? DEFAULTS.databaseDeadline, 'databaseDeadline'),
     leaseMs: parseDuration(options.lease ?? DEFAULTS.lease, 'lease'),
     redisDeadlineMs: parseDuration(options.redisDeadline ?? DEFAULTS.redisDeadline, 'redisDeadline'),
     lambdaMs: parseDuration(options.lambda ?? DEFAULTS.lambda, 'lambda'),
@@ -196,11 +215,16 @@ function parseTypes(given: Readonly<Record<string, TypeOptions>>): Map<string, T
 export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, path: string): TypePolicy {
   const consistency = options.consistency ?? base?.consistency ?? DEFAULTS.consistency;
   oneOf(`${path}.consistency`, consistency, ['strict', 'lease', 'barrier']);
+  const persist = oneOf(`${path}.persist`, options.persist ?? base?.persist ?? false, [true, false]);
+  const ttlMs =
+    options.ttl === undefined && base ? base.ttlMs : parseTtl(options.ttl ?? DEFAULT_TYPES['default']?.ttl, path);
+  // What only memory and Redis keep is gone with them, and the tags of a hundred years would have to be kept there.
+  if (ttlMs >= FOREVER_MS && !persist) throw wrong(`${path}.ttl`, 'forever', "'forever' only with `persist: true`");
+  if (ttlMs >= FOREVER_MS && (options.browser ?? base?.browser) === 'ttl')
+    throw wrong(`${path}.browser`, 'ttl', "no 'ttl' beside `ttl: 'forever'`: nothing can recall what a browser keeps");
   return {
-    ttlMs:
-      options.ttl === undefined && base
-        ? base.ttlMs
-        : parseDuration(options.ttl ?? DEFAULT_TYPES['default']?.ttl, `${path}.ttl`),
+    ttlMs,
+    persist,
     consistency,
     coalesce: oneOf(`${path}.coalesce`, options.coalesce ?? base?.coalesce ?? DEFAULTS.coalesce, ['process', 'shared']),
     browser:
@@ -211,12 +235,16 @@ export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, 
       options.maxEntryBytes === undefined && base
         ? base.maxEntryBytes
         : parseSize(options.maxEntryBytes ?? DEFAULTS.maxEntryBytes, `${path}.maxEntryBytes`),
-    ...parseFreshness(options, base, path),
+    ...parseFreshness(options, ttlMs, base, path),
     compress:
       options.compress === undefined && base
         ? base.compress
         : parseCompress(options.compress ?? true, `${path}.compress`),
   };
+}
+
+function parseTtl(ttl: TypeOptions['ttl'], path: string): number {
+  return ttl === 'forever' ? FOREVER_MS : parseDuration(ttl, `${path}.ttl`);
 }
 
 function parseCompress(given: boolean | CompressOptions, option: string): TypePolicy['compress'] {
@@ -280,32 +308,12 @@ export function parseRoute(options: RouteOptions, base: TypePolicy): RoutePolicy
   };
 }
 
-function oneOf<T extends string | boolean>(option: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value))
-    throw wrong(option, value, allowed.map((one) => (typeof one === 'string' ? `'${one}'` : String(one))).join(', '));
-  return value;
-}
-
-function count(option: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1) throw wrong(option, value, 'a whole number above 0');
-  return value;
-}
-
-function onlyKnown(options: object, known: readonly string[], path: string): void {
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name))
-      throw new ReportCacheError('ERC_OPTION', `There is no option "${path}${name}"; there are ${known.join(', ')}.`);
-  }
-}
-
-function wrong(option: string, value: unknown, expected: string): ReportCacheError {
-  return new ReportCacheError(
-    'ERC_OPTION',
-    `${option} is ${JSON.stringify(value) ?? String(value)}; it takes ${expected}.`,
-  );
-}
-
-const CONNECT_OPTIONS = ['durable', 'notify', 'fencedAnswers'] as const satisfies readonly (keyof ConnectOptions)[];
+const CONNECT_OPTIONS = [
+  'durable',
+  'notify',
+  'fencedAnswers',
+  'persist',
+] as const satisfies readonly (keyof ConnectOptions)[];
 
 /** @throws ERC_OPTION */
 export function checkConnectOptions(options: ConnectOptions): void {

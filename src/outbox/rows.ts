@@ -1,7 +1,7 @@
 // Rows of the two tables as the contract knows them.
 import type { OutboxRow, OutboxState, Scan } from '../contract/outbox.js';
 import { EVERYTHING, isTag } from '../entry/tags.js';
-import type { Row } from './dialect.js';
+import type { Row } from '../sql/dialect.js';
 
 /** What triggers write where a change gives new ends to paths. */
 const LATE = 'trigger-late';

@@ -14,7 +14,7 @@ import {
   type Outcome,
   type Row,
   type ServerFacts,
-} from './dialect.js';
+} from '../sql/dialect.js';
 import { parseTags, rowOf, stateOf, transactionsOf } from './rows.js';
 import { insideSavepoint, insideSavepointAtOnce } from './savepoint.js';
 import { Told } from './told.js';

@@ -77,6 +77,8 @@ export function storeSuite({ describe, it }: Runner, name: string, create: () =>
         etag: 'W/"weak,with comma"',
         tags: ['student:1', 'student:*', 'type:default'],
         computeMs: 12.5,
+        nextTtlMs: 90_000,
+        cost: { inputTokens: 900, outputTokens: 600, models: ['small'], money: 0.000_495, currency: 'USD' },
       });
       assert.equal(await store.put(KEY, entry), 'stored');
       const found = await store.lookup(KEY);

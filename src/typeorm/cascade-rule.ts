@@ -1,11 +1,10 @@
 // Cascade rules as the host writes them: what a change of a row means for reports.
+import type { EntityLike } from '../contract/entity-like.js';
 import { ReportCacheError } from '../contract/errors.js';
 import type { Tag } from '../entry/tags.js';
 import type { RelationPath } from './relation-path.js';
 
-/** An entity: its class, or the name or schema of one that has no class. */
-export type EntityLike<E> =
-  (abstract new (...args: never[]) => E) | string | { readonly options: { readonly name: string } };
+export type { EntityLike };
 
 /**
  * Kind of tag → path or paths from the changed row to the ids that are concerned, e.g.

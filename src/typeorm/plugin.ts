@@ -39,7 +39,8 @@ export interface TypeormPluginOptions {
 }
 
 /** Tables that TypeORM keeps for itself. */
-const OUTBOX_TABLES = ['report_cache_outbox', 'report_cache_state'];
+const OUTBOX_TABLES = ['report_cache_outbox', 'report_cache_state', 'report_cache_views'];
+const PERSIST_TABLES = ['report_cache_entry', 'report_cache_tag', 'report_cache_position'];
 const TYPEORM_TABLES = ['migrations', 'typeorm_metadata', 'query-result-cache'];
 /** Databases whose default isolation reads each statement afresh, unless their configuration says otherwise. */
 const READ_COMMITTED = ['mssql', 'oracle', 'sap'];
@@ -196,7 +197,7 @@ export class TypeormPlugin {
       sharedRunner: dataSource.createQueryRunner() === dataSource.createQueryRunner(),
       snapshotByDefault,
       read: statementReader(flavourOf(type), safe),
-      ownTables: new Set([...TYPEORM_TABLES, ...OUTBOX_TABLES, ...ownTables]),
+      ownTables: new Set([...TYPEORM_TABLES, ...OUTBOX_TABLES, ...PERSIST_TABLES, ...ownTables]),
       marks: this.options.marks ?? false,
       durable: () => connection.durable,
       replayNeeded: replicated && postgres ? walPosition : () => Promise.resolve(undefined),

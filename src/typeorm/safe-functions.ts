@@ -17,7 +17,7 @@ nchar number numeric nvarchar precision real smallint text time timestamp timest
 /** Functions known not to write, for databases that cannot be asked. */
 const COMMON = `
 abs array_agg array_length array_to_string avg bit_and bit_or bool_and bool_or cardinality ceil ceiling char_length
-character_length concat concat_ws convert corr count cume_dist date date_add date_format date_part date_sub date_trunc
+character_length concat concat_ws connection_id convert corr count cume_dist database date date_add date_format date_part date_sub date_trunc
 dateadd datediff datename datepart day dayname dayofmonth dayofweek dayofyear dense_rank every exp field find_in_set
 first_value floor format from_unixtime generate_series getdate getutcdate group_concat hex hour if ifnull iif instr
 isnull json json_agg json_array_length json_build_array json_build_object json_contains json_each json_extract
@@ -28,7 +28,7 @@ percentile_disc pow power printf quarter quote radians rank regexp_like regexp_m
 replace reverse round row_number row_to_json rpad rtrim second sha1 sha2 sign space split_part sqrt std stddev stddev_pop
 stddev_samp str_to_date strftime string_agg string_split string_to_array stuff substr substring_index sum sysdate timediff
 timestampadd timestampdiff to_char to_date to_json to_jsonb to_number to_timestamp total trunc truncate typeof ucase
-unhex unicode unix_timestamp unixepoch unnest upper utc_timestamp var_pop var_samp variance week weekday year
+unhex unicode unix_timestamp unixepoch unnest upper user utc_timestamp var_pop var_samp variance version week weekday year
 `;
 
 /** Volatile in PostgreSQL's catalogue, and yet no writer of table rows. */

@@ -17,7 +17,8 @@ export interface JunctionSide {
   readonly columns: readonly string[] | undefined;
 }
 
-function isSameEntity(metadata: EntityMetadataLike, entity: EntityLike<unknown>): boolean {
+/** Whether this is the metadata of that entity. */
+export function isSameEntity(metadata: EntityMetadataLike, entity: EntityLike<unknown>): boolean {
   if (typeof entity === 'function') return metadata.target === entity;
   return metadata.name === entityName(entity) || metadata.target === entityName(entity);
 }

@@ -4,6 +4,8 @@ import type { Store } from '../../src/contract/store.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { BOTH, coreOver, draft, lead, memoryOn, request, served, tick } from './set-up.js';
 
+const GRACE = { graceMs: 60_000, jitter: 0, refreshAhead: 0 };
+
 function setUp(wrap: (store: Store) => Store) {
   const clock = new FakeClock();
   return coreOver(wrap(memoryOn(clock)), clock);
@@ -21,6 +23,24 @@ describe.each(BOTH)('cache over %s', (_name, wrap) => {
     expect(await load.store(draft('one'))).toBe('stored');
     expect(await served(cache.read(request()))).toBe('one');
     expect(events.map(({ kind }) => kind)).toEqual(['miss', 'stored', 'hit']);
+  });
+
+  it('FAULT the function that makes its tags fails: the reader hears of it, and nobody waits for him', async () => {
+    const { cache, clock } = set;
+    const broken = Object.defineProperty(request({ freshness: GRACE }), 'tags', {
+      get: () => {
+        throw new Error('no tags');
+      },
+    });
+    const read = async () => cache.read(broken);
+    await expect(read()).rejects.toThrow('no tags');
+    await (await lead(cache.read(request({ freshness: GRACE })))).store(draft('one'));
+    // Found, so there is no need of them.
+    expect(await served(cache.read(broken))).toBe('one');
+    clock.advance(61_000);
+    await expect(read()).rejects.toThrow('no tags');
+    const after = await lead(cache.read(request({ freshness: GRACE })));
+    expect(await after.store(draft('two'))).toBe('stored');
   });
 
   it('FAULT 1 slow reader: captured, read, then a write was acknowledged: not stored, and the next reader computes', async () => {

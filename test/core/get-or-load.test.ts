@@ -1,6 +1,7 @@
 // A cached value from a function: what is stored, what is shared, and whose errors are whose.
 import { describe, expect, it } from '@jest/globals';
-import { Values, type Loader } from '../../src/core/get-or-load.js';
+import { Values } from '../../src/core/get-or-load.js';
+import type { Loader } from '../../src/core/loader-run.js';
 import { structuredCodec, type ValueCodec } from '../../src/entry/value-codec.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { coreOver, lead, memoryOn, request, tick } from './set-up.js';
@@ -9,8 +10,8 @@ function setUp() {
   const clock = new FakeClock();
   const core = coreOver(memoryOn(clock), clock);
   const values = new Values(core.cache, core.scopes, clock, core.emit);
-  const load = <T>(loader: Loader<T>, codec: ValueCodec = structuredCodec, overrides = {}) =>
-    values.getOrLoad(request(overrides), loader, codec);
+  const load = async <T>(loader: Loader<T>, codec: ValueCodec = structuredCodec, overrides = {}) =>
+    (await values.getOrLoad(request(overrides), loader, codec)).value;
   return { ...core, load };
 }
 

@@ -19,6 +19,7 @@ const well: HealthParts = {
   pending: 0,
   late: 0,
   outbox: undefined,
+  views: [],
   closed: false,
 };
 const look = (parts: Partial<HealthParts>) => lookAtHealth({ ...well, ...parts });
@@ -26,6 +27,11 @@ const look = (parts: Partial<HealthParts>) => lookAtHealth({ ...well, ...parts }
 describe('health()', () => {
   it('is ready where nothing is wrong, and says nothing of an outbox that is off', async () => {
     expect(await look({})).toEqual({ state: 'ready', reasons: [], pending: 0, late: 0 });
+  });
+
+  it('is degraded where the database of persisted reports is not asked', async () => {
+    expect(await look({ database: 'closed' })).toMatchObject({ state: 'ready' });
+    expect(await look({ database: 'open' })).toMatchObject({ state: 'degraded', reasons: ['database-failing'] });
   });
 
   it('shows the outbox, and what is being invalidated, without taking that for a fault', async () => {

@@ -63,7 +63,7 @@ describe('tags', () => {
       await new Promise<void>((resolve) => setImmediate(resolve));
       // Waited too long for the one who computes it: computes alone.
       clock.advance(30_000);
-      expect(await loading).toBe(1);
+      expect((await loading).value).toBe(1);
     });
     busy.decline('error');
     expect(await outer.store(draft('o'))).toBe('stored');

@@ -26,6 +26,10 @@ export const WAIT_MS = 300_000;
 
 export interface PeerOptions {
   readonly limits?: AdmissionLimits;
+  /** For early refresh. */
+  readonly chance?: () => number;
+  /** For one operation of Redis, ms. By default time that the test lets pass does not make Redis look slow. */
+  readonly deadlineMs?: number;
   /** What stands between the core and Redis' claims. */
   readonly claims?: (claims: Claims) => Claims;
 }
@@ -52,16 +56,15 @@ export class Peers {
   }
 
   /** One more process. */
-  async peer({ limits, claims = (given) => given }: PeerOptions = {}) {
+  async peer({ limits, chance = () => 0, deadlineMs = 10 * WAIT_MS, claims = (given) => given }: PeerOptions = {}) {
     const { clock } = this;
     const events: CacheEvent[] = [];
     const emit = (event: CacheEvent) => void events.push(event);
     const redis = new GatedRedis(await this.namespaces.connect());
     const inRedis = this.namespaces.store(redis, this.namespace);
-    // Time that the test lets pass must not make Redis look slow.
     const guarded = new GuardedStore(
       inRedis,
-      { deadlineMs: 10 * WAIT_MS, maxUnanswered: 10_000, breaker: new Breaker(BREAKER) },
+      { deadlineMs, maxUnanswered: 10_000, breaker: new Breaker(BREAKER) },
       clock,
       emit,
     );
@@ -78,7 +81,7 @@ export class Peers {
       endClaim: (...args) => guarded.endClaim(...args),
     };
     const own = new OwnClaims(claims(counted), { claimMs: CLAIM_MS, privateMs: PRIVATE_MS, longestMs: WAIT_MS }, clock);
-    const options = { waitMs: WAIT_MS, maxTags: 256, claims: own, ...(limits && { limits }) };
+    const options = { waitMs: WAIT_MS, maxTags: 256, claims: own, chance, ...(limits && { limits }) };
     const cache = new Cache(store, invalidations, scopes, options, clock, emit);
     const close = async () => {
       cache.close();

@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ReportCacheError } from '../../src/contract/errors.js';
 import { MOST_IN_BACKGROUND } from '../../src/core/background.js';
 import { BACKOFF_MS } from '../../src/core/backoff.js';
-import { PATIENT, Values, type Loader, type Patience } from '../../src/core/get-or-load.js';
+import { PATIENT, Values, type Patience } from '../../src/core/get-or-load.js';
+import type { Loader } from '../../src/core/loader-run.js';
 import { structuredCodec } from '../../src/entry/value-codec.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { coreOver, draft, lead, memoryOn, request, tick } from './set-up.js';
@@ -15,8 +16,10 @@ function setUp(patience: Partial<Patience> = {}, chance = (): number => 0) {
   const clock = new FakeClock();
   const core = coreOver(memoryOn(clock), clock, { chance });
   const values = new Values(core.cache, core.scopes, clock, core.emit);
-  const load = <T>(loader: Loader<T>, overrides = {}) =>
-    values.getOrLoad(request({ freshness, ...overrides }), loader, structuredCodec, { ...PATIENT, ...patience });
+  const load = async <T>(loader: Loader<T>, overrides = {}) => {
+    const asked = request({ freshness, ...overrides });
+    return (await values.getOrLoad(asked, loader, structuredCodec, { ...PATIENT, ...patience })).value;
+  };
   const kinds = () => core.events.map(({ kind }) => kind);
   return { ...core, values, load, kinds };
 }
@@ -398,9 +401,11 @@ describe('closing', () => {
 function computationOf() {
   return {
     addTags: () => undefined,
+    spend: () => undefined,
     inherit: () => undefined,
     position: { epoch: 'epoch-1', seq: 0 },
     replayNeeded: '',
     readFromThePast: () => undefined,
+    readFromReplica: () => undefined,
   };
 }

@@ -34,6 +34,26 @@ describe('wire format', () => {
     expect(encodeGuard({ ...golden.entry, body: Buffer.alloc(0) })).toBe(golden.guard);
   });
 
+  it('says with which ttl a report is computed anew, where ttls adapt, and nothing of it elsewhere', () => {
+    const entry = { ...golden.entry, body: Buffer.alloc(0), nextTtlMs: 600_000 };
+    const header = encodeHeader(entry);
+    expect(JSON.parse(header).times).toEqual([...JSON.parse(golden.header).times, 600_000]);
+    expect(decodeEntry(golden.guard, header, entry.body)).toEqual(entry);
+    expect(isSameEntry(entry, { ...entry, nextTtlMs: 300_000 })).toBe(false);
+  });
+
+  it('says what the computation cost where that was told, and takes no byte for it elsewhere', () => {
+    const cost = { inputTokens: 9, outputTokens: 6, models: ['small'], money: 0.5, currency: 'USD' };
+    const entry = { ...golden.entry, body: Buffer.alloc(0), cost };
+    const read = decodeEntry(golden.guard, encodeHeader(entry), entry.body);
+    expect(read).toEqual(entry);
+    // In whatever order somebody has put it together.
+    const { money, ...rest } = cost;
+    expect(isSameEntry(read, { ...entry, cost: { money, ...rest } })).toBe(true);
+    expect(isSameEntry(read, { ...entry, cost: { ...cost, money: 0.6 } })).toBe(false);
+    expect(encodeHeader({ ...golden.entry, body: entry.body })).toBe(golden.header);
+  });
+
   it('an entry that was written and read is the same one, in whatever form', () => {
     const entry = { ...golden.entry, body: Buffer.from('plain') };
     const read = decodeEntry(golden.guard, golden.header, Buffer.from('coded'), 'gzip');

@@ -102,6 +102,8 @@ export class TinyReader implements Reader {
       key: request.key,
       position: { epoch: 'one', seq: 0 },
       ttlMs: request.ttlMs,
+      createdAt,
+      bill: { add: () => undefined, cost: undefined },
       run: (computation) => computation(),
       addTags: () => undefined,
       store: async (draft: Draft) => {

@@ -17,6 +17,7 @@ export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
   'npm run check:fresh': `${STAGE}, on fewer reads`,
   'npm run check:attack': `${STAGE}, with fewer requests`,
   'npm run simulate': `${STAGE}, in fewer orders`,
+  'REDIS_URL=redis://… npm run demo:timetable': `${STAGE}, in one round`,
   'npm run bench': `${STAGE}, on one arm`,
   'npm run lint': STAGE,
   'npm run typecheck': STAGE,

@@ -7,8 +7,8 @@ import { onBoth, stage } from './stage.js';
 
 const MB = 1_000_000;
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
-/** Of a hundred: what waits in buffers, and what nobody has collected yet. */
-const SMALL_ENOUGH = 60 * MB;
+/** Of three hundred: what waits in buffers, and what nobody has collected yet, which is a matter of Node's release. */
+const SMALL_ENOUGH = 150 * MB;
 
 /** So many bytes, made when they are asked for. */
 function source(bytes: number) {
@@ -33,22 +33,22 @@ function open(port: number): Promise<{ request: http.ClientRequest; response: ht
   });
 }
 
-onBoth('an export of 100 MB', (express) => {
+onBoth('an export of 300 MB', (express) => {
   it('goes through in full with flat memory, and is not stored', async () => {
     const before = process.memoryUsage().arrayBuffers;
-    const { stream, made } = source(100 * MB);
+    const { stream, made } = source(300 * MB);
     const s = await stage(express, { handler: (_req, res) => void pipeline(stream, res).catch(() => undefined) });
     const { response } = await open(s.port);
     let bytes = 0;
     for await (const chunk of response) bytes += (chunk as Buffer).length;
-    expect(bytes).toBe(100 * MB);
+    expect(bytes).toBe(300 * MB);
     expect(response.headers['x-cache']).toBe('MISS');
     expect(s.reader.declined).toEqual(['too-large']);
     expect(made.most - before).toBeLessThan(SMALL_ENOUGH);
   });
 
   it('waits for a client that reads slowly, while others are answered; nothing is left when he leaves', async () => {
-    const { stream, made } = source(100 * MB);
+    const { stream, made } = source(300 * MB);
     let first = true;
     const s = await stage(express, {
       handler: (_req, res) => {

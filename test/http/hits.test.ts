@@ -1,6 +1,7 @@
 // What a reader gets from an entry: the same answer, its age, and the labels.
 import { describe, expect, it } from '@jest/globals';
-import { gate, onBoth, stage } from './stage.js';
+import { gate } from '../support/gate.js';
+import { onBoth, stage } from './stage.js';
 
 onBoth('a hit', (express) => {
   it('sends the same status, body and content headers without running the handler', async () => {

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import type { Application, Request } from 'express';
+import type { Application, Express, Request } from 'express';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { compose } from '../../src/create-report-cache.js';
 import type { ReportCacheOptions, RouteOptions } from '../../src/options/options.js';
@@ -97,6 +97,47 @@ onBoth('keys', (express) => {
     expect(await get('/reports/1?term=2')).toMatchObject({ label: 'BYPASS', text: expect.stringContaining('term=2') });
     await get('/reports/1');
     expect(await get('/reports/1?')).toMatchObject({ label: 'HIT' });
+  });
+
+  it.each<[how: string, settings: (app: Application) => void]>([
+    [
+      'put there by middleware',
+      (app) =>
+        app.use((req, _res, next) => {
+          const value = req.get('x-term') === undefined ? req.query : { term: req.get('x-term') };
+          Object.defineProperty(req, 'query', { value, writable: true, configurable: true });
+          next();
+        }),
+    ],
+    [
+      'made by a getter of the application',
+      (app) => {
+        Object.defineProperty((app as Express).request, 'query', {
+          get(this: Request) {
+            return { term: this.get('x-term') ?? 'a' };
+          },
+        });
+        // Express 4 has put its own there.
+        app.use((req, _res, next) => next(delete (req as Partial<Request>).query && undefined));
+      },
+    ],
+    [
+      'of a URL that middleware has rewritten',
+      (app) =>
+        app.use((req, _res, next) => {
+          if (req.get('x-term') !== undefined) {
+            req.url = `/reports/1?term=${req.get('x-term')}`;
+            // Express 4 has parsed it before.
+            if (Object.hasOwn(req, 'query')) req.query = { term: req.get('x-term') };
+          }
+          next();
+        }),
+    ],
+  ])('a query that is not what the URL says counts, also where the URL is known: %s', async (_how, settings) => {
+    const { get } = await serve({ report: () => 1, filters: { term: 'string' } }, {}, settings);
+    await get('/reports/1?term=a');
+    expect(await get('/reports/1?term=a')).toMatchObject({ label: 'HIT' });
+    expect(await get('/reports/1?term=a', { 'X-Term': 'b' })).toMatchObject({ label: 'MISS' });
   });
 
   it('an identify() that answers with a promise identifies nobody, says so, and may even fail', async () => {

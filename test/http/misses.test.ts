@@ -2,7 +2,8 @@
 import http from 'node:http';
 import { describe, expect, it } from '@jest/globals';
 import type { RequestHandler, Response } from 'express';
-import { gate, onBoth, stage, type Scene, type Stage } from './stage.js';
+import { gate } from '../support/gate.js';
+import { onBoth, stage, type Scene, type Stage } from './stage.js';
 
 /** Asks once and leaves before the answer ends; resolves when the server has seen it. */
 async function leave(s: Stage, seen: Promise<unknown>): Promise<void> {
@@ -477,6 +478,8 @@ describe('the store', () => {
         addTags: () => undefined,
         leave: () => undefined,
         giveUp: () => undefined,
+        createdAt: 0,
+        bill: { add: () => undefined, cost: undefined },
         store: () => stored.opened,
         decline: () => undefined,
         settled: false,

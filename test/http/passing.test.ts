@@ -7,7 +7,8 @@ import { BackgroundForms } from '../../src/core/forms.js';
 import { createMiddleware } from '../../src/http/middleware.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { TinyReader } from '../fakes/tiny-reader.js';
-import { ask, gate, onBoth, resolvedRoute, stage } from './stage.js';
+import { gate } from '../support/gate.js';
+import { ask, onBoth, resolvedRoute, stage } from './stage.js';
 
 const json: RequestHandler = (_req, res) => void res.json({ a: 1 });
 
@@ -436,6 +437,8 @@ onBoth('a failure of the cache is not one of the report', (express) => {
       addTags: () => undefined,
       leave: () => undefined,
       giveUp: () => undefined,
+      createdAt: 0,
+      bill: { add: () => undefined, cost: undefined },
       store: async () => 'stored' as const,
       decline: (reason: string) => void declined.push(reason),
       settled: false,
@@ -475,6 +478,8 @@ onBoth('a failure of the cache is not one of the report', (express) => {
       addTags: () => undefined,
       leave: () => undefined,
       giveUp: () => undefined,
+      createdAt: 0,
+      bill: { add: () => undefined, cost: undefined },
       store: async () => 'stored' as const,
       decline: (reason: string) => void declined.push(reason),
       settled: false,

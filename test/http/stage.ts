@@ -96,7 +96,7 @@ export function resolvedRoute(overrides: Partial<ResolvedRoute> = {}): ResolvedR
     describe: (req: Request) => ({
       key: JSON.stringify([req.get('x-user') ?? 'ann', req.originalUrl]),
       owner: 'ann',
-      tags: ['report:42'],
+      tags: () => ['report:42'],
     }),
     atLeast: () => undefined,
     varyKey: (key, names, values) => JSON.stringify([key, names, values.map((value) => value ?? null)]),
@@ -184,13 +184,4 @@ function raw(port: number, bytes: string): Promise<string> {
     socket.on('end', () => resolve(received));
     socket.on('error', reject);
   });
-}
-
-/** A promise to be kept by the test. */
-export function gate<T = void>(): { readonly opened: Promise<T>; open(value: T): void } {
-  let open: (value: T) => void = () => undefined;
-  const opened = new Promise<T>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open: (value) => open(value) };
 }

@@ -11,7 +11,8 @@ import { compose } from '../../src/create-report-cache.js';
 import { tag, type ReportCache, type RouteOptions } from '../../src/index.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
-import { gate, onBoth } from './stage.js';
+import { gate } from '../support/gate.js';
+import { onBoth } from './stage.js';
 
 const TTL = 60_000;
 
@@ -61,11 +62,26 @@ async function stale(framework: typeof express, handler: RequestHandler, play: P
   const server = app.listen(0, '127.0.0.1');
   open.push({ reports, server, redis: play.redis });
   const get = (headers: Record<string, string> = {}) => request(server).get('/report').set(headers);
+  const head = (headers: Record<string, string> = {}) => request(server).head('/report').set(headers);
   await play.redis?.ping();
   expect((await get()).get('x-cache')).toBe('MISS');
+  // Time that passes before its put is answered would make Redis look slow.
+  const stored = async (count: number) => {
+    while (events.filter(({ kind }) => kind === 'stored').length < count) await new Promise((go) => setImmediate(go));
+  };
+  await stored(1);
   current = handler;
   clock.advance(TTL + 3000);
-  return { clock, events, reports, get, runs: () => runs, handle: (next: RequestHandler) => (current = next) };
+  return {
+    clock,
+    events,
+    reports,
+    get,
+    head,
+    stored,
+    runs: () => runs,
+    handle: (next: RequestHandler) => (current = next),
+  };
 }
 
 const fresh: RequestHandler = (_req, res) => void res.json({ report: 'new' });
@@ -134,6 +150,30 @@ onBoth('stale-while-revalidate', (framework) => {
     },
   );
 
+  it.each(['memory', 'Redis'] as const)(
+    'over %s: HEAD is answered from the old report, and begins no computation',
+    async (where) => {
+      const redis = where === 'Redis' ? new Redis(redisUrl()) : undefined;
+      const s = await stale(framework, fresh, { ...(redis && { redis }) });
+      const answers = [await s.head(), await s.head()];
+      expect(answers.map((answer) => [answer.status, answer.get('x-cache'), answer.get('x-made')])).toEqual([
+        [200, 'STALE', 'old'],
+        [200, 'STALE', 'old'],
+      ]);
+      expect(s.runs()).toBe(1);
+      expect((await s.get()).body).toEqual({ report: 'new' });
+      expect((await s.head()).get('x-cache')).toBe('HIT');
+    },
+  );
+
+  it('HEAD without a grace, or that asks for a fresh report, reaches the handler', async () => {
+    const s = await stale(framework, fresh, { options: { grace: '0s' } });
+    expect((await s.head()).get('x-cache')).toBe('MISS');
+    const graceful = await stale(framework, fresh);
+    expect((await graceful.head({ 'cache-control': 'no-cache' })).get('x-cache')).toBe('MISS');
+    expect([s.runs(), graceful.runs()]).toEqual([2, 2]);
+  });
+
   it('never another user’s report', async () => {
     const s = await stale(framework, broken);
     expect((await s.get({ 'x-user': 'bob' })).status).toBe(503);
@@ -181,6 +221,39 @@ onBoth('stale-while-revalidate', (framework) => {
   );
 });
 
+onBoth('a ttl that adapts', (framework) => {
+  const same: RequestHandler = (_req, res) => void res.set('X-Made', 'old').json({ report: 'old' });
+
+  it.each(['memory', 'Redis'] as const)(
+    'over %s: browsers and Cache-Status are told what it has adapted to',
+    async (where) => {
+      const redis = where === 'Redis' ? new Redis(redisUrl()) : undefined;
+      const options = { adaptiveTtl: { max: '90s' }, browser: 'ttl' } as const;
+      const s = await stale(framework, same, { options, ...(redis && { redis }) });
+      const said = (answer: { get(name: string): string | undefined }) =>
+        [answer.get('x-cache'), answer.get('cache-control'), answer.get('cache-status')].join(' | ');
+      expect(said(await s.get())).toBe('MISS | private, max-age=60, must-revalidate | reports; fwd=stale; stored');
+      await s.stored(2);
+      s.clock.advance(TTL);
+      expect(said(await s.get())).toBe('MISS | private, max-age=90, must-revalidate | reports; fwd=stale; stored');
+      await s.stored(3);
+      s.clock.advance(80_000);
+      const layer = where === 'Redis' ? 'redis' : 'memory';
+      expect(said(await s.get())).toBe(
+        `HIT | private, max-age=90, must-revalidate | reports; hit; ttl=10; detail=${layer}`,
+      );
+      expect(s.events.filter(({ kind }) => kind === 'stored')).toMatchObject([
+        { ttlMs: 60_000, nextTtlMs: 60_000, because: 'kept' },
+        { ttlMs: 60_000, nextTtlMs: 90_000, because: 'unchanged' },
+        { ttlMs: 90_000, nextTtlMs: 90_000, because: 'unchanged' },
+      ]);
+      s.handle(fresh);
+      await s.reports.invalidate(tag('student', 5));
+      expect((await s.get()).body).toEqual({ report: 'new' });
+    },
+  );
+});
+
 onBoth('stale-if-error', (framework) => {
   const old = { report: 'old' };
 
@@ -199,7 +272,10 @@ onBoth('stale-if-error', (framework) => {
       '63',
     ]);
     expect(answer.get('content-length')).toBe(String(answer.text.length));
-    expect(s.events.slice(-2)).toMatchObject([{ kind: 'staleHit' }, { kind: 'declined', reason: 'error' }]);
+    expect(s.events.filter(({ kind }) => kind !== 'ran').slice(-2)).toMatchObject([
+      { kind: 'staleHit' },
+      { kind: 'declined', reason: 'error' },
+    ]);
   });
 
   it.each<[string, RequestHandler]>([

@@ -1,7 +1,8 @@
 // What happens beside the straight way: answers given meanwhile, hooks in front that fail, what is said in front.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { Load, Turn } from '../../src/contract/reading.js';
-import { gate, onBoth, stage } from './stage.js';
+import { gate } from '../support/gate.js';
+import { onBoth, stage } from './stage.js';
 
 const unhandled: unknown[] = [];
 const note = (error: unknown) => void unhandled.push(error);

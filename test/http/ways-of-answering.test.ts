@@ -7,7 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import express5, { type RequestHandler, type Response } from 'express';
-import { gate, onBoth, stage } from './stage.js';
+import { gate } from '../support/gate.js';
+import { onBoth, stage } from './stage.js';
 
 let folder: string;
 let file: string;
@@ -155,7 +156,7 @@ onBoth('stored whole and replayed byte for byte', (express) => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 
   it('sendFile and download: their `public, max-age=0` is nobody’s wish, and no ranges are offered', async () => {
     const s = await stage(express, { handler: (_req, res) => res.sendFile(file) });

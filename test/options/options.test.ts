@@ -42,6 +42,18 @@ describe('durations and sizes', () => {
   });
 });
 
+describe('for good', () => {
+  it('is a time, for persisted types and what is made of them', () => {
+    const { types } = parseOptions({ identify, types: { lesson: { ttl: 'forever', persist: true } } });
+    const lesson = types.get('lesson') as TypePolicy;
+    expect(lesson).toMatchObject({ persist: true, ttlMs: 100 * 365.25 * 86_400_000 });
+    expect(parseRoute({}, lesson)).toMatchObject({ persist: true, ttlMs: lesson.ttlMs });
+    expect(parseRoute({ ttl: '1h', persist: false }, lesson)).toMatchObject({ persist: false, ttlMs: 3_600_000 });
+    expect(() => parseRoute({ persist: false }, lesson)).toThrow(/ERC_OPTION.*ttl/);
+    expect(types.get('default')).toMatchObject({ persist: false });
+  });
+});
+
 describe('createReportCache', () => {
   it('requires identify', () => {
     expect(() => createReportCache({} as ReportCacheOptions)).toThrow(/ERC_IDENTIFY_REQUIRED/);
@@ -50,6 +62,11 @@ describe('createReportCache', () => {
 
   it.each([
     [{ ttl: '5m' }],
+    [{ types: { a: { ttl: 'forever' } } }],
+    [{ types: { a: { ttl: 'forever', persist: true, browser: 'ttl' } } }],
+    [{ types: { a: { persist: 'yes' } } }],
+    [{ persistMaxBytes: 0 }],
+    [{ databaseDeadline: 1000 }],
     [{ namespace: 'a b' }],
     [{ namespace: '{x}' }],
     [{ version: '' }],

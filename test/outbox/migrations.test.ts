@@ -2,11 +2,15 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { dialectOf, outboxMigrations } from '../../src/outbox/migrations.js';
+import { persistMigrations } from '../../src/stores/database/migrations.js';
 
 /** Names and SQL of what was released. Add a line for a new migration; never change one that is there. */
 const RELEASED = [
   ['ReportCacheOutbox1767225600000', 'postgres', '074d9fb449e84bd7'],
   ['ReportCacheOutbox1767225600000', 'mysql', 'e6bad216407d13ac'],
+  ['ReportCachePersist1767225700000', 'postgres', '989c2c38ecb06fc1'],
+  ['ReportCachePersist1767225700000', 'mysql', 'ff6b6c0d24471e07'],
+  ['ReportCachePersist1767225700000', 'sqljs', '04a81c51cc943fe0'],
 ];
 
 async function sqlOf(Migration: (typeof outboxMigrations)[number], type: string): Promise<string[]> {
@@ -24,8 +28,12 @@ async function sqlOf(Migration: (typeof outboxMigrations)[number], type: string)
 describe('the migrations', () => {
   it('that were released are what they were', async () => {
     const now: string[][] = [];
-    for (const Migration of outboxMigrations)
-      for (const type of ['postgres', 'mysql']) {
+    const all = [
+      ...outboxMigrations.map((Migration) => [Migration, ['postgres', 'mysql']] as const),
+      ...persistMigrations.map((Migration) => [Migration, ['postgres', 'mysql', 'sqljs']] as const),
+    ];
+    for (const [Migration, types] of all)
+      for (const type of types) {
         const hash = createHash('sha256')
           .update((await sqlOf(Migration, type)).join('\n'))
           .digest('hex');
@@ -35,7 +43,9 @@ describe('the migrations', () => {
   });
 
   it('have names by which TypeORM orders them, each later than the one before', () => {
-    const times = outboxMigrations.map((Migration) => Number(new Migration().name.slice(-13)));
+    const times = [...outboxMigrations, ...persistMigrations].map((Migration) =>
+      Number(new Migration().name.slice(-13)),
+    );
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(times.every((time) => time > 1_700_000_000_000)).toBe(true);
   });
@@ -49,6 +59,11 @@ describe('the migrations', () => {
   it('refuse a database that cannot hold the outbox', async () => {
     const [Migration] = outboxMigrations;
     await expect(sqlOf(Migration as never, 'sqljs')).rejects.toThrow('"sqljs" cannot hold the outbox');
+  });
+
+  it('refuse a database that cannot hold persisted reports', async () => {
+    const [Migration] = persistMigrations;
+    await expect(sqlOf(Migration as never, 'mongodb')).rejects.toThrow('"mongodb" cannot hold persisted reports');
   });
 
   it.each([

@@ -22,13 +22,13 @@ it('a row of somebody who does not tell Redis is swept at once', async () => {
     { notify: true },
     {
       shared: {
-        ...store,
-        history: store.history,
         marks: store,
         claims: store,
         requireWatermark: () => undefined,
         expectBarrier: () => undefined,
       },
+      history: store.history,
+      persists: () => false,
       namespace,
       // An hour to the next sweep by itself.
       lambdaMs: 3 * 3_600_000,

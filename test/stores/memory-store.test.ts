@@ -79,7 +79,7 @@ describe('memory store bounds', () => {
     ['invalidated', 'student:1', 1000],
     ['expired', 'student:2', 10],
   ])('what was %s goes before anything that can be served, dear as it was', (_how, tag, ttlMs) => {
-    const { store, clock } = create({ ...LIMITS, maxBytes: 170_000, maxBytesPerOwner: 170_000 });
+    const { store, clock } = create({ ...LIMITS, maxBytes: 110_000, maxBytesPerOwner: 110_000 });
     const good = { tags: ['student:2'] };
     const end = clock.now() + ttlMs;
     const gone = { computeMs: 40_000, tags: [tag], staleAt: end, deleteAt: end };

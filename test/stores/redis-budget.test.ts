@@ -120,15 +120,16 @@ describe('the budget of a namespace', () => {
 
   it('what nobody has asked for in a while goes first', async () => {
     const { put, look, client, names, members } = await create({ maxBytes: 250_000, maxBytesPerOwner: 250_000 });
-    for (const key of keysOf('asked', 30)) await put(key, { owner: key });
-    for (const key of keysOf('idle', 30)) {
+    // So many that chance, which draws the samples, meets some of them each time.
+    for (const key of keysOf('asked', 10)) await put(key, { owner: key });
+    for (const key of keysOf('idle', 60)) {
       await put(key, { owner: key });
       const value = await client.dumpBuffer(names.entry(key));
       await client.restore(names.entry(key), 60_000, value, 'REPLACE', 'IDLETIME', 3600);
     }
-    for (const key of keysOf('new', 30)) await put(key, { owner: key });
+    for (const key of keysOf('new', 20)) await put(key, { owner: key });
     expect(await members()).not.toHaveLength(90);
-    for (const key of [...keysOf('asked', 30), ...keysOf('new', 30)]) expect(await look(key)).toBe('hit');
+    for (const key of [...keysOf('asked', 10), ...keysOf('new', 20)]) expect(await look(key)).toBe('hit');
   });
 
   it('no call unlinks more than its bound, whatever the budget has become', async () => {
@@ -291,7 +292,7 @@ describe('the sums', () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 });
 
 describe('servers and clients', () => {

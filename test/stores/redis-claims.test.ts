@@ -50,6 +50,20 @@ describe('a claim', () => {
     expect(await store.claim('k', 'two', 5000)).toEqual({ state: 'held', by: 'one', stored: true });
   });
 
+  it('on an entry that is known says whether there is another one now', async () => {
+    const { store, fill } = await create();
+    await fill('k');
+    const found = await store.lookup('k');
+    if (found.outcome !== 'hit') throw new Error('no entry');
+    const { entry } = found;
+    expect(await store.claim('k', 'one', 5000, entry)).toEqual({ state: 'taken', stored: false });
+    expect(await store.claim('k', 'two', 5000, entry)).toEqual({ state: 'held', by: 'one', stored: false });
+    for (const change of [{ createdAt: 1 }, { computeMs: 1 }, { etag: '"x"' }, { tags: [] }, { asOf: 0 }])
+      expect(await store.claim('k', 'two', 5000, { ...entry, ...change })).toMatchObject({ stored: true });
+    await store.keepForm('k', entry, 'gzip', Buffer.from('coded'));
+    expect(await store.claim('k', 'two', 5000, entry)).toMatchObject({ stored: false });
+  });
+
   it('is kept for longer, or given back, by its holder and nobody else', async () => {
     const { store, left } = await create();
     await store.claim('k', 'one', 5000);

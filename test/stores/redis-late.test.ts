@@ -89,10 +89,10 @@ describe('what the sweeper of this process invalidates', () => {
     });
     const redis = Object.assign(Object.create(client) as Redis, { duplicate: () => silent });
     const options = parseOptions({ identify: () => ({ user: 'u' }), redis, namespace, lease: '1h' });
-    const { store, shared } = assembleStores(redis, options, systemClock, () => undefined);
+    const { store, history } = assembleStores(redis, options, systemClock, () => undefined);
     await store.put('k', makeEntry(await store.position(), systemClock.now()));
     expect(await store.lookup('k', 'lease')).toMatchObject({ outcome: 'hit', layer: 'memory' });
-    await shared!.history.invalidate(['student:1']);
+    await history.invalidate(['student:1']);
     expect(await store.lookup('k', 'lease')).toMatchObject({ outcome: 'miss' });
     await store.close();
   });

@@ -96,7 +96,7 @@ describe('a refusal', () => {
       return failures(reader, 'layerFailed').at(-1)?.includes('LOADING') === true && writer.client.status === 'ready';
     });
     await assertBridged(fleet, reader, writer, /LOADING/, () => loaded);
-  }, 30_000);
+  });
 
   it('OOM: a full server that evicts nothing takes invalidations, and no entries', async () => {
     const redis = await server(['--maxmemory-policy', 'noeviction']);

@@ -30,6 +30,27 @@ describe('the bound of the table', () => {
   });
 });
 
+describe('its number of changes', () => {
+  it.each<[what: string, change: (table: TagTable) => unknown]>([
+    ['an invalidation', (table) => table.invalidate(['student:1'])],
+    ['of everything', (table) => table.invalidate(['*'])],
+    ['a push', (table) => table.apply(EPOCH, 6, ['student:1'])],
+    ['a push with a gap', (table) => table.apply(EPOCH, 9, ['student:2'])],
+    ['a push of another epoch', (table) => table.apply('epoch-2', 1, [])],
+    ['an own mark', (table) => table.mark({ epoch: EPOCH, seq: 6 }, ['student:1'])],
+    ['an own mark ahead of pushes', (table) => table.mark({ epoch: EPOCH, seq: 8 }, ['student:1'])],
+    ['another position', (table) => table.adopt({ epoch: EPOCH, seq: 7 })],
+    ['another epoch', (table) => table.adopt({ epoch: 'epoch-2', seq: 1 })],
+  ])('RACE grows with whatever can make an entry invalid: %s', (_what, change) => {
+    const table = replica(5);
+    const before = table.changes;
+    expect(table.holds(asOf(5))).toBe(true);
+    change(table);
+    expect(table.holds(asOf(5))).toBe(false);
+    expect(table.changes).toBeGreaterThan(before);
+  });
+});
+
 describe('a replica', () => {
   it('holds nothing of another epoch, even where the new one counts lower', () => {
     const table = replica(500);

@@ -89,7 +89,7 @@ export async function startServer(command, args, { env = process.env, stopSignal
  * @param {() => Promise<unknown>} probe
  * @param {string} what
  */
-export async function untilReady(server, probe, what, timeoutMs = 20_000) {
+export async function untilReady(server, probe, what, timeoutMs = 60_000) {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let reason;

@@ -21,7 +21,7 @@ export async function ask(port, command, ...args) {
 }
 
 /** @param {() => Promise<boolean>} condition */
-export async function until(condition, timeoutMs = 30_000) {
+export async function until(condition, timeoutMs = 90_000) {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${String(condition)}`);

@@ -1,4 +1,5 @@
 // One process of crowd.test.ts: a report that takes a while, and is counted in Redis each time it is computed.
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import express from 'express';
 import { Redis } from 'ioredis';
@@ -26,6 +27,13 @@ app.get('/reports/:id', reports.cache('analytics'), async (req, res) => {
     return;
   }
   await delay(COMPUTATION_MS);
+  res.json({ run });
+});
+// Its ttl is over before it is stored; whoever computes it anew waits for a word.
+app.get('/stale/:id', reports.cache('analytics', { ttl: '1ms', grace: '5m', jitter: 0 }), async (req, res) => {
+  const run = await redis.incr(`{${CROWD_NAMESPACE}}:runs:${String(req.params.id)}`);
+  if (run > 1) await once(process, 'message');
+  else await delay(COMPUTATION_MS);
   res.json({ run });
 });
 const server = app.listen(0, '127.0.0.1', () => {

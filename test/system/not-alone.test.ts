@@ -33,7 +33,7 @@ describe('a process without Redis', () => {
   it('computes every report where it is one of several, and says so once', async () => {
     const { runs, kinds } = await readTwice(false);
     expect(runs).toBe(2);
-    expect(kinds).toEqual(['advice', 'bypass not-alone', 'bypass not-alone']);
+    expect(kinds).toEqual(['advice', 'bypass not-alone', 'ran', 'bypass not-alone', 'ran']);
   });
 
   it('takes a worker of a cluster for one of several, unless it is told otherwise', async () => {

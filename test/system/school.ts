@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { Column, DataSource, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } from 'typeorm';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { createReportCache, tag, type ReportCache, type ReportCacheOptions } from '../../src/index.js';
+import type { SqlMigration } from '../../src/sql/migration.js';
 import { databaseUrl, ownNamespace, ownSchema, redisUrl } from '../support/isolation.js';
 
 @Entity('tutor')
@@ -49,15 +50,20 @@ export interface Process {
   readonly computed: () => number;
   /** Called between the report's query and its answer. */
   pause: () => Promise<void>;
+  /** Ends it, before the school closes. */
+  end(): Promise<void>;
 }
 
 export class School {
   readonly namespace = ownNamespace();
   readonly schema = ownSchema();
+  #migrations: readonly (new () => SqlMigration)[] = [];
   readonly #closing: (() => Promise<unknown>)[] = [];
 
-  static async open(): Promise<School> {
+  /** @param migrations of the library, run before anything else. */
+  static async open(migrations: readonly (new () => SqlMigration)[] = []): Promise<School> {
     const school = new School();
+    school.#migrations = migrations;
     const first = await school.#connect(true);
     await first.query(`INSERT INTO "${school.schema}"."tutor" VALUES (1, 'T1'), (2, 'T2')`);
     await first.query(`INSERT INTO "${school.schema}"."student" VALUES (1, 1), (2, 1), (3, 2)`);
@@ -65,25 +71,37 @@ export class School {
     return school;
   }
 
-  async #connect(create: boolean): Promise<DataSource> {
+  async #connect(create: boolean, max = 10): Promise<DataSource> {
     const { schema } = this;
-    const options = { type: 'postgres' as const, url: databaseUrl(), schema, entities: [Tutor, Student, Grade] };
+    const options = {
+      type: 'postgres' as const,
+      url: databaseUrl(),
+      schema,
+      entities: [Tutor, Student, Grade],
+      extra: { max },
+    };
     if (create) {
       const root = await new DataSource({ type: 'postgres', url: databaseUrl() }).initialize();
       await root.query(`CREATE SCHEMA "${schema}"`);
       await root.destroy();
     }
-    const dataSource = await new DataSource({ ...options, synchronize: create }).initialize();
+    const migrations = [...this.#migrations];
+    const dataSource = await new DataSource({ ...options, migrations, synchronize: create }).initialize();
+    if (create && migrations.length > 0) await dataSource.runMigrations();
     this.#closing.push(() => dataSource.destroy());
     return dataSource;
   }
 
   /** One more process: its own connections, its own memory. */
   async process(
-    options: Partial<ReportCacheOptions> & { readonly shared?: string | false; readonly client?: ClientOptions } = {},
+    options: Partial<ReportCacheOptions> & {
+      readonly shared?: string | false;
+      readonly client?: ClientOptions;
+      readonly pool?: number;
+    } = {},
   ): Promise<Process> {
-    const { shared = redisUrl(), client = { maxRetriesPerRequest: 1 }, ...rest } = options;
-    const dataSource = await this.#connect(false);
+    const { shared = redisUrl(), client = { maxRetriesPerRequest: 1 }, pool, ...rest } = options;
+    const dataSource = await this.#connect(false, pool);
     const redis = shared === false ? undefined : new Redis(shared, client);
     redis?.on('error', () => undefined);
     if (redis) await redis.ping();
@@ -101,6 +119,14 @@ export class School {
     reports.cascade(Grade, { student: 'studentId', tutor: 'student.tutorId' });
     reports.cascade(Student, { student: 'id', tutor: 'tutorId' });
     let computed = 0;
+    let ended: Promise<void> | undefined;
+    const close = async () => {
+      await reports.close();
+      if (redis === undefined || redis.status === 'end') return;
+      const gone = redis.status === 'ready' ? once(redis, 'end') : undefined;
+      redis.disconnect();
+      await gone;
+    };
     const process: Process = {
       app: express(),
       reports,
@@ -109,6 +135,10 @@ export class School {
       events,
       computed: () => computed,
       pause: async () => undefined,
+      async end() {
+        ended ??= close();
+        await ended;
+      },
     };
     const scores = (where: string, id: unknown) =>
       dataSource.query(
@@ -135,13 +165,7 @@ export class School {
     };
     report('student', 's.id');
     report('tutor', 's."tutorId"');
-    this.#closing.push(async () => {
-      await reports.close();
-      if (redis === undefined || redis.status === 'end') return;
-      const ended = redis.status === 'ready' ? once(redis, 'end') : undefined;
-      redis.disconnect();
-      await ended;
-    });
+    this.#closing.push(() => process.end());
     return process;
   }
 

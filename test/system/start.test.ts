@@ -47,6 +47,15 @@ afterAll(async () => {
   await gone;
 }, START_LIMIT_MS);
 
+/** What a walk of the README prints. */
+async function walked(index: number): Promise<string> {
+  const markdown = readFileSync(join(root, 'example-app/README.md'), 'utf8');
+  const walk = fencedBlocks(markdown).filter((block) => block.marks.includes('walk'))[index];
+  const code = walk?.code.replace('http://localhost:3000', `http://127.0.0.1:${port}`) ?? 'false';
+  const { stdout } = await exec('sh', ['-e', '-c', code]);
+  return stdout;
+}
+
 describe('npm start', () => {
   it('says where it listens and how to ask', () => {
     expect(printed).toContain(`http://localhost:${port}`);
@@ -56,14 +65,27 @@ describe('npm start', () => {
   });
 
   it("serves the example README's walk: MISS, HIT, 304, a grade, MISS with the new score, and a neighbour's HIT", async () => {
-    const markdown = readFileSync(join(root, 'example-app/README.md'), 'utf8');
-    const walk = fencedBlocks(markdown).find((block) => block.marks.includes('walk'));
-    const code = walk?.code.replace('http://localhost:3000', `http://127.0.0.1:${port}`) ?? 'false';
-    const { stdout } = await exec('sh', ['-e', '-c', code]);
+    const stdout = await walked(0);
     const labels = stdout
       .split('\n')
       .flatMap((line) => /^(?:x-cache: (\w+)|HTTP\/1.1 (304))/i.exec(line)?.slice(1) ?? []);
     expect(labels.filter(Boolean)).toEqual(['MISS', 'HIT', '304', 'MISS', 'MISS', 'MISS', 'MISS', 'HIT']);
     expect(stdout).toContain('"score":91');
+  });
+
+  it('serves the walk through the timetable: a change has loaded anew what is made of it, and nothing else', async () => {
+    const lines = (await walked(1)).split('\n').map((line) => line.trim());
+    expect(lines.flatMap((line) => /^x-cache: (\w+)/i.exec(line)?.[1] ?? [])).toEqual(['MISS', 'HIT', 'MISS', 'MISS']);
+    expect(lines).toContain('"NEW-6-8"');
+    const answers = lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    expect(answers).toContainEqual(expect.objectContaining({ organization_id: 2, total: 7, failed: [] }));
+    expect(answers).toContainEqual(expect.objectContaining({ tags: ['courses:1%402026-1', 'courses:1%40'] }));
+    const once = { courses: 1, faculty: 1, rooms: 1, students: 1, config: 1, departments: 1, time_slots: 1 };
+    const stats = answers.filter(({ resources }) => resources !== undefined);
+    expect(
+      stats.map(({ resources }) =>
+        Object.fromEntries(Object.entries<{ loads: number }>(resources).map(([name, { loads }]) => [name, loads])),
+      ),
+    ).toEqual([{ ...once, rooms: 2 }, { ...once, rooms: 2, courses: 2, departments: 2, time_slots: 2 }, once]);
   });
 });

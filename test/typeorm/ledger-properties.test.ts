@@ -136,5 +136,5 @@ describe('PROPERTY the ledger', () => {
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 4 }), (steps) => run(steps)),
       { numRuns: 150 },
     );
-  }, 60_000);
+  });
 });

@@ -6,6 +6,7 @@ import { LoadedData } from '../entities/index.js';
 import { cohortSource, generateCohort } from './cohort.js';
 import type { Dataset } from './dataset.js';
 import { loadDataset, TABLES } from './load.js';
+import { loadTimetable, TIMETABLE_TABLES } from './load-timetable.js';
 import { OULAD_SOURCE, readOulad } from './oulad.js';
 
 /** Any constant works, as long as every process of the platform takes the same one. */
@@ -29,6 +30,11 @@ async function tablesOf(dataSource: DataSource, schema: string): Promise<string[
     [schema],
   );
   return rows.map((row) => row.name);
+}
+
+/** Without statistics the first reports would be planned for empty tables. */
+async function analyse(dataSource: DataSource, schema: string, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await dataSource.query(`ANALYZE "${schema}"."${table}"`);
 }
 
 /** The lock is held by a connection of its own, because synchronize() and the load each take another. */
@@ -55,10 +61,10 @@ export function prepareData(dataSource: DataSource, config: Config, logger: Logg
         `The schema "${schema}" holds tables of someone else. Set DATABASE_SCHEMA to a schema of our own.`,
       );
     const repository = dataSource.getRepository(LoadedData);
-    if (present.length === 0) {
-      await dataSource.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
-      await dataSource.synchronize();
-    }
+    if (present.length === 0) await dataSource.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
+    // Data that an earlier release has loaded is without the timetable.
+    const timetable = present.includes('organizations');
+    if (!timetable) await dataSource.synchronize();
     await dataSource.runMigrations();
     const before = await repository.findOneBy({ id: 1 });
     if (before !== null && !config.reload) {
@@ -70,18 +76,23 @@ export function prepareData(dataSource: DataSource, config: Config, logger: Logg
           { source: before.source, wanted, schema },
           'other data is already loaded; RELOAD_DATA=1 replaces it',
         );
+      if (!timetable) {
+        await dataSource.transaction(loadTimetable);
+        await analyse(dataSource, schema, TIMETABLE_TABLES);
+      }
       return { loaded: before, fresh: false };
     }
 
     const started = performance.now();
     const data = await readSource(config);
     const read = performance.now();
+    const tables = [...TABLES, ...TIMETABLE_TABLES];
     await dataSource.transaction(async (manager) => {
-      await manager.query(`TRUNCATE ${TABLES.map((table) => `"${schema}"."${table}"`).join(', ')} RESTART IDENTITY`);
+      await manager.query(`TRUNCATE ${tables.map((table) => `"${schema}"."${table}"`).join(', ')} RESTART IDENTITY`);
       await loadDataset(manager, data);
+      await loadTimetable(manager);
     });
-    // Without statistics the first reports would be planned for empty tables.
-    for (const table of TABLES) await dataSource.query(`ANALYZE "${schema}"."${table}"`);
+    await analyse(dataSource, schema, tables);
     const loaded = await repository.findOneByOrFail({ id: 1 });
     logger.info(
       {

@@ -71,6 +71,15 @@ export function integerFilter(req: Request, name: string, fallback: number, min:
   return number;
 }
 
+/** A positive integer that the query must have. */
+export function idFilter(req: Request, name: string): number {
+  const text = filter(req, name) ?? '';
+  const id = Number(text);
+  if (!/^[0-9]{1,10}$/.test(text) || id < 1 || id > MAX_ID)
+    throw new Problem(400, `${name} must be a positive integer.`, { parameter: name });
+  return id;
+}
+
 /** The JSON object of the body, with no members but the given ones. */
 export function bodyOf<K extends string>(req: Request, members: readonly K[]): Partial<Record<K, unknown>> {
   const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
@@ -110,8 +119,17 @@ export function wordIn<T extends string>(field: string, value: unknown, words: r
   return word;
 }
 
+export const idIn = (field: string, value: unknown): number => integerIn(field, value, 1, MAX_ID);
+
+/** A department's id; it need not be one that is there. */
+export function departmentIn(field: string, value: unknown): string {
+  const text = textIn(field, value, 16);
+  if (!CODE.test(text)) throw invalid(field, `${field} must be letters, digits and -.`);
+  return text;
+}
+
 export function idsIn(field: string, value: unknown, max: number): number[] {
   if (!Array.isArray(value) || value.length > max)
     throw invalid(field, `${field} must be a list of at most ${max} user ids.`);
-  return [...new Set(value.map((id: unknown) => integerIn(field, id, 1, MAX_ID)))];
+  return [...new Set(value.map((id: unknown) => idIn(field, id)))];
 }

@@ -10,6 +10,8 @@ export interface Slot {
   readonly until: number;
   /** When it was stored or last served: wall clock, ms. */
   usedAt: number;
+  /** The table's `changes` when the entry was last found valid. */
+  checkedAt: number;
   /** Its places in the bags, which only those change. */
   inAll: number;
   inOwner: number;
@@ -25,7 +27,7 @@ const FEW = 32;
 
 export class SlotBag {
   readonly #place: 'inAll' | 'inOwner';
-  readonly #slots: Slot[] = [];
+  #slots: Slot[] = [];
   #bytes = 0;
   #turn = 0;
 
@@ -44,7 +46,9 @@ export class SlotBag {
 
   add(slot: Slot): void {
     slot[this.#place] = this.#slots.length;
-    this.#slots.push(slot);
+    // Most owners have few entries: an array that was pushed to once has room for seventeen.
+    if (this.#slots.length === 0) this.#slots = [slot];
+    else this.#slots.push(slot);
     this.#bytes += slot.bytes;
   }
 

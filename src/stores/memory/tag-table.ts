@@ -15,6 +15,7 @@ export class TagTable {
   #floor: number;
   readonly #seqs = new Map<string, number>();
   readonly #maxTags: number;
+  #changes = 0;
 
   constructor(epoch: string, maxTags: number) {
     this.#position = { epoch, seq: 0 };
@@ -24,6 +25,11 @@ export class TagTable {
 
   get position(): Position {
     return this.#position;
+  }
+
+  /** Grows with everything that may make an entry invalid: what held at the same number still does. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Tags remembered. */
@@ -97,6 +103,7 @@ export class TagTable {
   }
 
   #write(seq: number, tags: readonly string[]): void {
+    this.#changes += 1;
     for (const tag of tags) {
       if (tag === EVERYTHING) this.#raiseFloor(seq);
       else if ((this.#seqs.get(tag) ?? 0) < seq) this.#seqs.set(tag, seq);
@@ -105,6 +112,7 @@ export class TagTable {
   }
 
   #raiseFloor(seq: number): void {
+    this.#changes += 1;
     this.#floor = Math.max(this.#floor, seq);
     for (const [tag, at] of this.#seqs) if (at <= this.#floor) this.#seqs.delete(tag);
   }

@@ -1,5 +1,7 @@
 // Who computes an entry, agreed on in Redis.
+import type { Entry } from '../../contract/entry.js';
 import type { ClaimAnswer, Claims } from '../../contract/store.js';
+import { encodeGuard, encodeHeader } from '../../entry/codec.js';
 import { PRIVATE } from './lua/claim.js';
 import type { RedisKeys } from './redis-keys.js';
 import { CLAIM_SCRIPTS, type Scripts } from './scripts.js';
@@ -14,12 +16,13 @@ export class RedisClaims implements Claims {
     this.#keys = keys;
   }
 
-  async claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
+  async claim(key: string, token: string, ttlMs: number, known?: Entry): Promise<ClaimAnswer> {
     const keys = [this.#keys.claim(key), this.#keys.entry(key)];
-    const reply = await this.#scripts.runAlone(CLAIM_SCRIPTS.claim, keys, [token, ttlMs]);
-    const [holder, entries] = reply as [string, string | number];
+    const very = known === undefined ? ['', ''] : [encodeGuard(known), encodeHeader(known)];
+    const reply = await this.#scripts.runAlone(CLAIM_SCRIPTS.claim, keys, [token, ttlMs, ...very]);
+    const [holder, others] = reply as [string, string | number];
     if (holder === PRIVATE) return { state: 'private' };
-    const stored = Number(entries) > 0;
+    const stored = Number(others) > 0;
     return holder === token ? { state: 'taken', stored } : { state: 'held', by: holder, stored };
   }
 

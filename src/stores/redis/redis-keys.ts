@@ -14,6 +14,8 @@ export interface RedisKeys {
   readonly budget: string;
   /** What one owner's entries take. No id stands in the name. */
   account(owner: string): string;
+  /** What was spent on a report type on a day: by one owner, or by all of them. */
+  spending(day: string, type: string, owner: string | undefined): string;
   /** The channel of pushed invalidations. Not a key: ioredis does not put its keyPrefix in front. */
   readonly channel: string;
   /** The channel on which a process hears who has taken its invalidations. */
@@ -31,6 +33,8 @@ export function redisKeys(namespace: string, version: string, keyPrefix: string)
     marks: `{${namespace}}:x`,
     budget: `{${namespace}}:b`,
     account: (owner) => `{${namespace}}:b:${sha256(owner).slice(0, ACCOUNT_DIGITS)}`,
+    spending: (day, type, owner) =>
+      `{${namespace}}:s:${day}:${type}:${owner === undefined ? '*' : sha256(owner).slice(0, ACCOUNT_DIGITS)}`,
     channel: `${keyPrefix}{${namespace}}:c`,
     acknowledgements: (process) => `${keyPrefix}{${namespace}}:a:${process}`,
     entry: (key) => `{${namespace}}:e:${release}:${key}`,

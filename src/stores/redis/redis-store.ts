@@ -142,8 +142,8 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     await this.#scripts.run(SCRIPTS.clear, [], [id]);
   }
 
-  claim(key: string, token: string, ttlMs: number): Promise<ClaimAnswer> {
-    return this.#claims.claim(key, token, ttlMs);
+  claim(key: string, token: string, ttlMs: number, known?: Entry): Promise<ClaimAnswer> {
+    return this.#claims.claim(key, token, ttlMs, known);
   }
 
   renewClaim(key: string, token: string, ttlMs: number): Promise<boolean> {

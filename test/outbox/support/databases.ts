@@ -2,7 +2,7 @@
 import { DataSource } from 'typeorm';
 import type { Ask } from '../../../src/contract/outbox.js';
 import type { CacheEvent } from '../../../src/contract/events.js';
-import type { Dialect } from '../../../src/outbox/dialect.js';
+import type { Dialect } from '../../../src/sql/dialect.js';
 import { dialectOf, outboxMigrations } from '../../../src/outbox/migrations.js';
 import { SqlOutbox, type SqlOutboxParts } from '../../../src/outbox/sql-outbox.js';
 import { databaseUrl, ownNamespace, ownSchema } from '../../support/isolation.js';

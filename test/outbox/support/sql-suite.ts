@@ -379,7 +379,7 @@ export function sqlOutboxSuite(openDatabase: () => Promise<Database>): void {
     await outbox.close();
     expect((await outbox.scan(10)).count).toBe(0);
     expect(events).toEqual([]);
-  }, 20_000);
+  });
 
   describe('the migration', () => {
     it('is seen to be there', async () => {

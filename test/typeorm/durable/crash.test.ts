@@ -36,6 +36,8 @@ it('RACE crash before the invalidation: another process brings it into force, an
   await arrived;
   expect(await lab.score()).toBe(99);
   await eventually('the new report', async () => (await other.read()).scores[0] === 99);
+  // The row goes after its tags are in force.
+  await eventually('the sweep', async () => other.eventsOf('swept').length > 0);
   expect(other.eventsOf('swept')).toMatchObject([{ rows: 1 }]);
   await writing;
   expect(dying.eventsOf('released')).toEqual([]);

@@ -1,6 +1,9 @@
 // The sweeper has a connection of its own, so that readers who wait for its watermark do not stand in front of it.
+import { EventEmitter, once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { OwnConnection, poolSizeOf, type OwnRunner } from '../../../src/outbox/own-connection.js';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { OwnConnection, poolSizeOf, type OwnRunner } from '../../../src/sql/own-connection.js';
+import { systemClock } from '../../../src/contract/clock.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { eventually, Lab, warm } from './support/lab.js';
 
@@ -41,6 +44,17 @@ describe('a pool that is used up', () => {
     await Promise.all(both.map((runner) => runner.release()));
   });
 
+  it('never hands a connection that was cut to who waits for one', async () => {
+    const db = await new DataSource({ ...lab.options, extra: { max: 1 } } as DataSourceOptions).initialize();
+    const own = new OwnConnection({ createRunner: () => db.createQueryRunner(), patienceMs: 50, clock: systemClock });
+    const asking = own.ask('SELECT pg_sleep(60)').catch((error: Error) => error.message);
+    const waiting = Array.from({ length: 3 }, () => db.query('SELECT 1 AS one'));
+    expect(await asking).toMatch('50 ms');
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => [{ one: 1 }]));
+    await own.close();
+    await db.destroy();
+  });
+
   it('ends with the DataSource, whether the cache was closed before or not', async () => {
     const node = await lab.node();
     await warm(node);
@@ -54,7 +68,12 @@ describe('a pool that is used up', () => {
 describe('one connection', () => {
   const runner = (query: OwnRunner['query']) => {
     const destroyed: string[] = [];
-    const stream = { destroy: () => void destroyed.push('cut') };
+    const stream = Object.assign(new EventEmitter(), {
+      destroy: () => {
+        destroyed.push('cut');
+        setImmediate(() => stream.emit('close'));
+      },
+    });
     const release = async () => void destroyed.push('released');
     return { query, release, destroyed, databaseConnection: { connection: { stream } } };
   };
@@ -94,6 +113,9 @@ describe('one connection', () => {
     const asking = own.ask('a').catch((error: Error) => error.message);
     clock.advance(4000);
     expect(await asking).toMatch('4000 ms');
+    expect(first.destroyed).toEqual(['cut']);
+    await once(first.databaseConnection.connection.stream, 'close');
+    await new Promise(setImmediate);
     expect(first.destroyed).toEqual(['cut', 'released']);
     expect(await own.ask('b')).toBe('answer');
   });

@@ -17,11 +17,11 @@ beforeAll(async () => {
   lab = await Lab.over({ type: 'postgres', url: servers.primary.url }, async () => undefined);
   const { url } = servers.primary;
   source = { replication: { master: { url }, slaves: [{ url: servers.replicaUrl }] } } as unknown as DataSourceOptions;
-}, 60_000);
+});
 afterAll(async () => {
   await lab.close();
   await servers.stop();
-}, 60_000);
+});
 beforeEach(() => lab.reset());
 afterEach(async () => {
   await servers.resume();

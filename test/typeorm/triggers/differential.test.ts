@@ -196,5 +196,5 @@ describe('nothing that the ORM path or a plain comparison names is missing in th
     });
     await fc.assert(sequence, { numRuns: 40, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: false });
     expect.hasAssertions();
-  }, 60_000);
+  });
 });

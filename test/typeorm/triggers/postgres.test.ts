@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { DataSource } from 'typeorm';
 import { systemClock } from '../../../src/contract/clock.js';
 import { LateRows } from '../../../src/outbox/late-rows.js';
-import { postgres } from '../../../src/outbox/postgres.js';
+import { postgres } from '../../../src/sql/postgres.js';
 import { SqlOutbox } from '../../../src/outbox/sql-outbox.js';
 import { NAMESPACE, openOutbox, seed, type Outbox } from './support.js';
 

@@ -2,8 +2,9 @@
 
 /**
  * KEYS[1] claim: a hash, because hashes are what the other scripts may use too, with the token in `by`. KEYS[2] entry.
- * ARGV[1] token, ARGV[2] time to live in ms. Returns the token that has it from here on, or {@link PRIVATE}, and whether
- * there is an entry: what the last holder has stored is seen by whoever gets the claim after him.
+ * ARGV[1] token, ARGV[2] time to live in ms, ARGV[3] and ARGV[4] guard and header of the entry that is known, or ''.
+ * Returns the token that has it from here on, or {@link PRIVATE}, and 1 if there is an entry that is not known: what the last
+ * holder has stored is seen by whoever gets the claim after him.
  * No GUARD: nothing is served or stored by a claim. Not allowed above maxmemory: what is computed is not stored there either.
  */
 export const CLAIM = `#!lua
@@ -13,7 +14,9 @@ if not holder then
   redis.call('HSET', KEYS[1], 'by', holder)
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
-return {holder, redis.call('EXISTS', KEYS[2])}
+local entry = redis.pcall('HMGET', KEYS[2], 'g', 'h')
+local other = entry[1] and (entry[1] ~= ARGV[3] or entry[2] ~= ARGV[4])
+return {holder, other and 1 or 0}
 `;
 
 /**

@@ -175,7 +175,7 @@ export class Lab {
 export async function eventually(
   what: string,
   test: () => Promise<boolean> | boolean,
-  withinMs = 10_000,
+  withinMs = 60_000,
 ): Promise<void> {
   const until = performance.now() + withinMs;
   while (!(await test())) {

@@ -1,4 +1,4 @@
-// The outbox's SQL on MySQL 8 and MariaDB 10.5 and later.
+// SQL as MySQL 8 and MariaDB 10.5 and later speak it.
 import type { Ask } from '../contract/outbox.js';
 import type { Dialect, Outcome, Row, ServerFacts } from './dialect.js';
 

@@ -1,4 +1,4 @@
-// What differs between the databases that can hold an outbox.
+// What differs between the databases that this library keeps tables in.
 import type { Ask } from '../contract/outbox.js';
 
 export type DialectName = 'postgres' | 'mysql';
@@ -25,11 +25,18 @@ export interface ServerFacts {
   readonly lsn: string;
 }
 
-export interface Dialect {
-  readonly name: DialectName;
+export interface SqlDialect {
+  readonly name: DialectName | 'sqlite';
   quote(identifier: string): string;
   /** Runs a statement whose parameters are `$1`, `$2`, … */
   run(ask: Ask, sql: string, parameters: readonly unknown[]): Promise<Outcome>;
+  /** SQL of the columns of a table: `name`; parameters: table and, if given, schema. */
+  columns(schema: string | undefined): string;
+}
+
+/** A database server: several processes write to it, and it may fail over. */
+export interface Dialect extends SqlDialect {
+  readonly name: DialectName;
   facts(ask: Ask): Promise<ServerFacts>;
   /** SQL of the current time, and of the milliseconds that have passed since a time. */
   readonly now: string;
@@ -45,15 +52,19 @@ export interface Dialect {
   readonly unlessExists: string;
   /** Makes INSERT give back the id, where it does not do so by itself. `wake`: a parameter, the channel to notify. */
   returningId(wake?: string): string;
-  /** SQL of the columns of a table: `name`; parameters: table and, if given, schema. */
-  columns(schema: string | undefined): string;
 }
 
+/** Where invalidations wait, and which Redis they are for. */
 export const OUTBOX_TABLE = 'report_cache_outbox';
 export const STATE_TABLE = 'report_cache_state';
 
+/** Reports that outlive a restart, when tags were invalidated, and how far that has come. */
+export const ENTRY_TABLE = 'report_cache_entry';
+export const TAG_TABLE = 'report_cache_tag';
+export const POSITION_TABLE = 'report_cache_position';
+
 /** A table's name for SQL, in its schema if one is given. */
-export function qualified(dialect: Pick<Dialect, 'quote'>, schema: string | undefined, table: string): string {
+export function qualified(dialect: Pick<SqlDialect, 'quote'>, schema: string | undefined, table: string): string {
   return schema === undefined ? table : `${dialect.quote(schema)}.${table}`;
 }
 

@@ -1,4 +1,5 @@
-// The sweeper's own connection: in the queue for the pool it would wait behind the readers that wait for its watermark.
+// A connection kept for the cache itself: in the queue for the pool it would wait behind the readers that wait for it.
+import { EventEmitter, once } from 'node:events';
 import type { Clock } from '../contract/clock.js';
 import type { Ask } from '../contract/outbox.js';
 
@@ -26,15 +27,26 @@ export class OwnConnection {
   constructor(private readonly parts: OwnConnectionParts) {}
 
   readonly ask: Ask = async (sql, parameters) => {
-    if (this.#closed) throw new Error('The connection of the sweeper is closed.');
-    const runner = (this.#runner ??= this.parts.createRunner());
+    const runner = this.#open();
     try {
-      return await this.#inTime(runner, runner.query(sql, parameters));
+      return await this.#inTime(runner.query(sql, parameters));
     } catch (error) {
-      await this.#drop(runner);
+      if (error instanceof Silence) this.#cut(runner);
+      else await this.#drop(runner);
       throw error;
     }
   };
+
+  /** Several statements on one connection; where one fails it is cut, because a transaction may be left open on it. */
+  async session<T>(task: (ask: Ask) => Promise<T>): Promise<T> {
+    const runner = this.#open();
+    try {
+      return await task((sql, parameters) => this.#inTime(runner.query(sql, parameters)));
+    } catch (error) {
+      this.#cut(runner);
+      throw error;
+    }
+  }
 
   /** Gives it back to the pool, so that the pool can end. The next statement takes another. */
   async release(): Promise<void> {
@@ -48,16 +60,26 @@ export class OwnConnection {
     await this.release();
   }
 
+  #open(): OwnRunner {
+    if (this.#closed) throw new Error('The connection of the cache is closed.');
+    return (this.#runner ??= this.parts.createRunner());
+  }
+
   async #drop(runner: OwnRunner): Promise<void> {
     if (this.#runner === runner) await this.release();
   }
 
-  #inTime<T>(runner: OwnRunner, work: Promise<T>): Promise<T> {
+  /** Given back as it is, the next one to take it from the pool would wait behind the statement that hangs. */
+  #cut(runner: OwnRunner): void {
+    if (this.#runner === runner) this.#runner = undefined;
+    void cut(runner).then(() => runner.release().catch(() => undefined));
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
     const { clock, patienceMs } = this.parts;
     return new Promise<T>((resolve, reject) => {
       const timer = clock.after(patienceMs, () => {
-        cut(runner);
-        reject(new Error(`No answer from the database within ${patienceMs} ms.`));
+        reject(new Silence(`No answer from the database within ${patienceMs} ms.`));
       });
       work.then(
         (value) => {
@@ -73,13 +95,29 @@ export class OwnConnection {
   }
 }
 
-/** Given back as it is, the next one to take it from the pool would wait behind the statement that hangs. */
-function cut(runner: OwnRunner): void {
+class Silence extends Error {}
+
+/**
+ * Breaks it. Resolves once it may be given back. The pool of node-postgres learns of the end from the socket, a moment later: in that
+ * moment it would hand the dead connection to a reader who waits for one.
+ */
+export async function cut(runner: OwnRunner): Promise<void> {
   const client = member(runner, 'databaseConnection');
-  // node-postgres keeps its socket here; mysql2 has a method for it.
-  const stream = member(member(client, 'connection'), 'stream') ?? client;
-  const destroy = member(stream, 'destroy');
-  if (typeof destroy === 'function') Reflect.apply(destroy, stream, []);
+  const socket = member(member(client, 'connection'), 'stream');
+  if (member(socket, 'closed') === true) return;
+  if (socket instanceof EventEmitter) {
+    const closed = once(socket, 'close').catch(() => undefined);
+    destroy(socket);
+    await closed;
+  } else {
+    // mysql2 takes it out of its pool at once.
+    destroy(client);
+  }
+}
+
+function destroy(connection: unknown): void {
+  const method = member(connection, 'destroy');
+  if (typeof method === 'function') Reflect.apply(method, connection, []);
 }
 
 function member(of: unknown, name: string): unknown {

@@ -1,4 +1,4 @@
-// The outbox's SQL on PostgreSQL 12 and later.
+// SQL as PostgreSQL 12 and later speaks it.
 import type { Dialect, Outcome, Row } from './dialect.js';
 
 /**
@@ -16,7 +16,7 @@ const TIMELINE = `CASE WHEN pg_is_in_recovery() THEN 'recovery' ELSE left(pg_wal
  */
 const LSN = `CASE WHEN pg_is_in_recovery() THEN NULL ELSE lpad(to_hex((pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint), 16, '0') END`;
 
-export const postgres: Dialect = {
+export const postgres: Dialect & { readonly name: 'postgres' } = {
   name: 'postgres',
   quote: (identifier) => `"${identifier.replaceAll('"', '""')}"`,
   run: async (ask, sql, parameters) => outcomeOf(await ask(sql, [...parameters])),

@@ -1,0 +1,4 @@
+// The cache of tests and measurements: a busy machine answers late, and what Redis does not answer in time is no HIT.
+import { createReportCache } from '../cache.js';
+
+export const patient: typeof createReportCache = (options) => createReportCache({ ...options, redisDeadline: '5s' });
