@@ -7,7 +7,7 @@ const combinations = {
   'e5-t1-r5': { replace: {}, folders: '**' },
   'e4-t03-r5': {
     replace: { '^express$': 'express4', '^typeorm$': 'typeorm03', '^typeorm/(.*)$': 'typeorm03/$1' },
-    folders: '{http,admin,typeorm,outbox,views,system}/**',
+    folders: '{http,admin,typeorm,outbox,versions,views,system}/**',
   },
   'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core,system}/**' },
 };
@@ -24,6 +24,8 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
   maxWorkers: 2,
+  // Modules of every test file stay in the memory of its worker: a new one is cheaper than its garbage.
+  workerIdleMemoryLimit: '700MB',
   // Many tests start servers of their own or move much, and a busy machine is slow at that; what hangs is found all the same.
   testTimeout: 180_000,
   coverageProvider: 'v8',
@@ -44,7 +46,7 @@ export default {
     testPathIgnorePatterns:
       folders === '**'
         ? []
-        : ['system/start', 'system/crowd', 'system/persisted-killed', 'views/killed'].map(
+        : ['system/start', 'system/crowd', 'system/persisted-killed', 'versions/processes', 'views/killed'].map(
             (name) => `<rootDir>/test/${name}.test.ts`,
           ),
   })),

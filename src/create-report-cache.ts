@@ -7,6 +7,7 @@ import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
 import { CostKeeping } from './connect-costs.js';
+import { VersionKeeping } from './connect-versions.js';
 import { viewHostOf } from './connect-views.js';
 import { DataSources } from './data-sources.js';
 import { longestTtl } from './core/adaptive-ttl.js';
@@ -17,13 +18,13 @@ import { createEventLog } from './core/event-log.js';
 import type { Answer } from './core/answer.js';
 import { Values } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
-import type { Loader } from './core/loader-run.js';
+import type { AnyLoader, Loader } from './contract/loader.js';
 import { OwnClaims } from './core/own-claims.js';
 import { allWithin, Running } from './core/running.js';
 import { Scopes } from './core/scope.js';
 import { identitySegment, reportKey, variantKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
-import { EVERYTHING, isTag, tag, tableTag } from './entry/tags.js';
+import { EVERYTHING, isTag, tag, tableTag, type Tag } from './entry/tags.js';
 import { structuredCodec } from './entry/value-codec.js';
 import { describedWith, sayingAsOf } from './http/as-of.js';
 import { describeRoute, pathOf, viewerTags } from './http/describe.js';
@@ -34,13 +35,15 @@ import { BOUNDS } from './options/defaults.js';
 import type { ReportCacheOptions, ValueRequest } from './options/options.js';
 import { parseResources, type ResourceDeclarations } from './options/resources.js';
 import { createResources } from './resources/resources.js';
+import { parseVersions, type VersionsOptions } from './options/versions.js';
 import { parseView } from './options/views.js';
 import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
 import { InTime } from './outbox/in-time.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
-import type { DataSourceLike } from './typeorm/typeorm-like.js';
+import type { DataSourceLike, QueryRunnerLike } from './typeorm/typeorm-like.js';
 import { Changes } from './views/changes.js';
+import { createVersions, type VersionRequest } from './versions/versions.js';
 import { Views } from './views/views.js';
 import type { ReportCache } from './report-cache.js';
 
@@ -93,12 +96,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   );
   const scopes = new Scopes();
   const claims =
-    shared &&
-    new OwnClaims(
-      shared.claims,
-      { claimMs: BOUNDS.claimMs, privateMs: BOUNDS.privateMs, longestMs: resolved.waitMs },
-      clock,
-    );
+    shared && new OwnClaims(shared.claims, { claimMs: BOUNDS.claimMs, privateMs: BOUNDS.privateMs }, clock);
   const cache = new Cache(
     store,
     invalidations,
@@ -152,6 +150,14 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const invalidateNow = async (tags: readonly string[], cause: string): Promise<void> => {
     await bringIntoForce(tags, cause);
   };
+  let versioned = false;
+  const versions = new VersionKeeping({
+    namespace,
+    expected: () => versioned,
+    note: (runner, tags) => typeorm.note(runner, tags),
+    clock,
+    emit,
+  });
   let persists = false;
   const dataSources = new DataSources(
     typeorm,
@@ -182,7 +188,12 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     return policy;
   };
 
-  const answerOf = async <T>(request: ValueRequest, policy: TypePolicy, loader: Loader<T>): Promise<Answer<T>> => {
+  const answerOf = async <T>(
+    request: ValueRequest,
+    policy: TypePolicy,
+    loader: AnyLoader<T>,
+    looksUp = false,
+  ): Promise<Answer<T>> => {
     const share = request.share ?? 'user';
     const identity = identitySegment(request.identity, share);
     const { type, report, filters = {}, tables = [] } = request;
@@ -198,12 +209,12 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       emit({ kind: 'bypass', type, reason: 'unavailable', detail: 'a view is not connected' });
       // Nobody knows what would have to invalidate the report around it.
       scopes.readFromThePast();
-      return values.loadAlone(loader, { type, owner: identity ?? '' });
+      return values.loadAlone(loader, { type, owner: identity ?? '', looksUp });
     }
     if (identity === undefined) {
       emit({ kind: 'bypass', type, reason: 'no-identity' });
       scopes.computation?.addTags(tags);
-      return values.loadAlone(loader, { type, owner: '' });
+      return values.loadAlone(loader, { type, owner: '', looksUp });
     }
     return values.getOrLoad(
       {
@@ -215,7 +226,9 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         freshness: policy.freshness,
         consistency: policy.consistency,
         coalesce: policy.coalesce,
+        waitMs: policy.waitMs,
         persist: policy.persist,
+        looksUp,
       },
       loader,
       request.codec ?? structuredCodec,
@@ -270,11 +283,13 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       await dataSources.connect(dataSource, connectOptions);
       if (closed) return;
       await costs.connect(dataSource as DataSourceLike);
+      await versions.connect(dataSource as DataSourceLike);
       await views.connect(dataSource, viewHostOf(dataSource as DataSourceLike, namespace, clock));
     },
 
     async disconnect(dataSource) {
       await views.disconnect(dataSource);
+      await versions.disconnect(dataSource);
       await costs.disconnect(dataSource);
       await dataSources.disconnect(dataSource);
     },
@@ -318,6 +333,24 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       });
     },
 
+    versions<T>(type: string, versionsOptions: VersionsOptions<T>) {
+      const parsed = parseVersions(type, versionsOptions, policyOf(type));
+      follow(parsed.policy);
+      follow(parsed.generation);
+      versioned = true;
+      return createVersions(type, versionsOptions, parsed, {
+        database: () => versions.database,
+        keyOf: ({ report, identity, share, filters }) =>
+          reportKey({ type, report, identity: identitySegment(identity, share) ?? '', filters }),
+        lookUp: ({ policy, ...request }: VersionRequest, loader) => answerOf(request, policy, loader, true),
+        run: ({ policy, ...request }: VersionRequest, loader) => answerOf(request, policy, loader),
+        viewed: (hash, version) => versions.views.count(hash, version),
+        viewsTold: () => versions.views.flush(),
+        clock,
+        emit,
+      });
+    },
+
     addTags: (...tags) => scopes.computation?.addTags(tags),
 
     addCost(usage) {
@@ -328,12 +361,12 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     costs: (range = {}) => costs.days(range),
 
     async invalidate(tags, cause = 'call') {
-      const named = typeof tags === 'string' ? [tags] : tags;
-      for (const one of named) {
-        if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
-        throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
-      }
-      await invalidateNow(named, cause);
+      await invalidateNow(checkedTags(tags), cause);
+    },
+
+    async invalidateWith(transaction, tags) {
+      const runner: unknown = Reflect.get(transaction, 'queryRunner') ?? transaction;
+      await typeorm.note(runner as QueryRunnerLike, checkedTags(tags));
     },
 
     async invalidatePattern(pattern) {
@@ -360,7 +393,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       const under = [cache.drain(), values.drained(), calls.none(), invalidations.drain()];
       await Promise.all([allWithin(BOUNDS.closeMs, under, clock), views.close()]);
       cache.close();
-      await allWithin(BOUNDS.closeMs, [costs.close()], clock);
+      await allWithin(BOUNDS.closeMs, [costs.close(), versions.close(BOUNDS.closeMs)], clock);
       await claims?.close();
       forms.close();
       await dataSources.close();
@@ -368,6 +401,16 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       await store.close();
     },
   };
+}
+
+/** @throws ERC_TAG */
+function checkedTags(tags: string | readonly string[]): readonly Tag[] {
+  const named = typeof tags === 'string' ? [tags] : tags;
+  for (const one of named) {
+    if (one === EVERYTHING || isTag(one) || (typeof one === 'string' && /^key:\S+$/.test(one))) continue;
+    throw new ReportCacheError('ERC_TAG', `${JSON.stringify(one) ?? String(one)} is no tag.`);
+  }
+  return named as readonly Tag[];
 }
 
 /** Several processes without a shared truth: each would serve what another has invalidated. */

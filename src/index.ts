@@ -10,7 +10,7 @@ export type { OutboxHealth } from './contract/outbox.js';
 export type { Logger } from './contract/logger.js';
 export type { Consistency, LayerName } from './contract/store.js';
 export type { Answer } from './core/answer.js';
-export type { Loader, LoaderRun } from './core/loader-run.js';
+export type { Loader, LoaderRun } from './contract/loader.js';
 export type { Cost, Usage } from './contract/costs.js';
 export {
   summarizeCosts,
@@ -47,6 +47,19 @@ export type {
   Warmed,
 } from './options/resources.js';
 export type { CostOptions, CostRange, Price, SpendLimit, SpendLimits } from './options/cost-options.js';
+export type {
+  GenerationRun,
+  Regeneration,
+  VersionAnswer,
+  VersionedSubject,
+  VersionListing,
+  Versions,
+  VersionSelection,
+  VersionsOptions,
+  VersionSummary,
+  Votes,
+} from './options/versions.js';
+export { versionMigrations, type VersionMigration } from './versions/migrations.js';
 export type { View, ViewOptions, ViewSource } from './options/views.js';
 export type { ViewHealth } from './contract/views.js';
 export { viewMigrations, type ViewMigration } from './views/migrations.js';

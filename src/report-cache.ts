@@ -3,11 +3,12 @@ import type { RequestHandler } from 'express';
 import type { Health } from './core/health.js';
 import type { Usage } from './contract/costs.js';
 import type { Answer } from './core/answer.js';
-import type { Loader } from './core/loader-run.js';
+import type { Loader } from './contract/loader.js';
 import type { CostDay } from './costs/days.js';
 import type { CostRange } from './options/cost-options.js';
 import type { ConnectOptions, RouteOptions, ValueRequest } from './options/options.js';
 import type { ResourceDeclarations, Resources } from './options/resources.js';
+import type { Versions, VersionsOptions } from './options/versions.js';
 import type { View, ViewOptions } from './options/views.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import type { Triggers } from './typeorm/triggers/triggers.js';
@@ -80,6 +81,13 @@ export interface ReportCache {
    */
   resources<M>(declared: ResourceDeclarations<M>): Resources<M>;
 
+  /**
+   * Declares results of a report type that are generated once and kept for good in the database, in several versions: one of them
+   * is served, as votes, approval or a pin say. Needs the `versionMigrations`.
+   * @throws ERC_TYPE_UNKNOWN, ERC_OPTION
+   */
+  versions<T>(type: string, options: VersionsOptions<T>): Versions<T>;
+
   /** Adds tags to the report that is being computed in this asynchronous context; outside of one it does nothing. */
   addTags(...tags: string[]): void;
 
@@ -101,6 +109,14 @@ export interface ReportCache {
    * @throws ERC_TAG for what is no tag.
    */
   invalidate(tags: string | readonly string[], cause?: string): Promise<void>;
+
+  /**
+   * The same for what a transaction means and no rule can tell: with its COMMIT, by the outbox where there is one, and not at all
+   * when it is rolled back. Outside of one at once.
+   * @param transaction the EntityManager or QueryRunner of a connected DataSource that has written
+   * @throws ERC_TAG, ERC_DATA_SOURCE
+   */
+  invalidateWith(transaction: object, tags: string | readonly string[]): Promise<void>;
 
   /** Invalidates by pattern, see "Patterns" in the README. @returns the tags it came to. @throws ERC_PATTERN */
   invalidatePattern(pattern: string): Promise<{ tags: readonly string[]; exact: boolean }>;

@@ -101,7 +101,7 @@ export class SimProcess {
     );
     this.scopes = new parts.Scopes();
     const { waitMs, claimMs, privateMs } = settings;
-    const claims = settings.claims && new OwnClaims(guarded, { claimMs, privateMs, longestMs: waitMs }, clock);
+    const claims = settings.claims && new OwnClaims(guarded, { claimMs, privateMs }, clock);
     this.cache = new parts.Cache(
       tiered,
       this.invalidations,

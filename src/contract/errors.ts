@@ -19,6 +19,8 @@ export const ERROR_ADVICE = {
     'Declare the view with its sources before routes name it, create it with a migration of yours, and run the `viewMigrations`.',
   ERC_RESOURCE:
     'Derive resources from declared ones, in no circle; name those that a loader reads in its `from`; give a semester with its organisation.',
+  ERC_VERSIONS: 'Run the `versionMigrations` on a PostgreSQL, MySQL, MariaDB or sql.js DataSource, and connect() it.',
+  ERC_VERSION: 'Name a version that list() shows; remove one where there are as many as `maxVersions` allows.',
   ERC_PERSIST: 'Run the `persistMigrations` on a PostgreSQL, MySQL, MariaDB or sql.js DataSource.',
   ERC_MARK: "Try the write again when Redis answers, or let it proceed with `onMarkError: 'proceed'`.",
   ERC_OVERLOADED: 'Try again in a moment; or raise `maxWaiting` or `maxComputing`.',
@@ -32,6 +34,13 @@ export type ErrorCode = keyof typeof ERROR_ADVICE;
 /** What to tell of anything that was thrown. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Class and code, for what is not to be repeated: messages of databases show values. */
+export function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const code: unknown = Reflect.get(error, 'code');
+  return typeof code === 'string' ? `${error.name} ${code}` : error.name;
 }
 
 /**

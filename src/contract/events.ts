@@ -200,6 +200,16 @@ export type CacheEvent =
       readonly concurrently: boolean;
       readonly durationMs: number;
     }
+  /** A version of a result was made, or readers get another one than before. */
+  | {
+      readonly kind: 'version';
+      readonly type: string;
+      readonly change: 'added' | 'served' | 'removed';
+      /** Of `served`: absent, there is none any more. */
+      readonly version?: number;
+    }
+  /** Views of versions could not be told to the database; `waiting` of them are told later. `error`: class and code. */
+  | { readonly kind: 'viewsFailed'; readonly error: string; readonly waiting: number }
   /**
    * A materialised view could not be refreshed, or its state not be read: it stays as of when it was, and is tried again.
    * `error`: class and code, no message.

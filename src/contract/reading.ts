@@ -55,6 +55,13 @@ export interface ReadRequest {
   readonly storesNothing?: boolean;
   /** Whether readers of other processes share one computation with those of this one. Absent: `process`. */
   readonly coalesce?: Coalesce;
+  /** How long this reader waits for another's computation, ms. Absent: as long as the cache says. */
+  readonly waitMs?: number | undefined;
+  /**
+   * The loader computes nothing: it looks up what an earlier run has made and somebody else keeps. So it is neither a miss
+   * nor a run, and no limit of runs holds it; whoever computes inside it is counted by himself.
+   */
+  readonly looksUp?: boolean;
 }
 
 /** Among whom one computation serves all who ask meanwhile: the readers of this process, or of all that share the store. */
@@ -111,7 +118,7 @@ export interface Load {
   /** Wall clock, ms: when the computation began. */
   readonly createdAt: number;
   /** What it has cost; stands with what is stored afterwards. */
-  readonly bill: { add(usage: Usage): void; readonly cost: Cost | undefined };
+  readonly bill: { add(usage: Usage): void; carry(cost: Cost): void; readonly cost: Cost | undefined };
   /** Runs the computation in a context where cached values that it reads, and tags that it adds, reach this load. */
   run<T>(computation: () => T): T;
   addTags(tags: Iterable<string>): void;

@@ -18,6 +18,11 @@ export class Bill {
     this.#cost = plus(this.#cost, this.meter.spend(this.run, usage));
   }
 
+  /** What an earlier run has cost, whose result this one has only looked up: counted then, and not again. */
+  carry(cost: Cost): void {
+    this.#cost = cost;
+  }
+
   /** Undefined: nothing was told. */
   get cost(): Cost | undefined {
     return this.#cost;

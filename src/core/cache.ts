@@ -195,7 +195,7 @@ export class Cache implements Reader {
       lookup: () => this.#lookupProved(request),
       arrive: () => this.#flights.arrive(),
       admission: this.#admission,
-      waitMs: this.#options.waitMs,
+      waitMs: this.#waitMs(request),
       clock: this.#clock,
     });
     const forbidden = this.#forbidden;
@@ -288,7 +288,8 @@ export class Cache implements Reader {
     const { key } = request;
     learnTags(request);
     const flight = this.#flights.depart(key);
-    const permission = await askToRefresh(key, fallback.entry, { claims, store: this.#store, backoff: this.#backoff });
+    const parts = { claims, store: this.#store, backoff: this.#backoff };
+    const permission = await askToRefresh(key, fallback.entry, this.#waitMs(request), parts);
     if (permission !== undefined) flight.claim = permission.claim;
     if (permission !== undefined && this.#forbidden === undefined)
       return this.#lead(request, missing, started, { flight, fallback });
@@ -298,7 +299,7 @@ export class Cache implements Reader {
 
   /** Waits for another reader's computation and uses its result only where that is as good as computing now. */
   async #wait(flight: Flight, request: ReadRequest, arrival: number, started: number, waits: number): Promise<Turn> {
-    const left = started + this.#options.waitMs - this.#clock.monotonic();
+    const left = started + this.#waitMs(request) - this.#clock.monotonic();
     const leave = this.#admission.waits();
     const limit = new TimeLimit(Math.max(left, 0), this.#clock);
     const landing = await limit.race(flight.landing);
@@ -334,6 +335,10 @@ export class Cache implements Reader {
     return this.#refuse(request);
   }
 
+  #waitMs({ waitMs = this.#options.waitMs }: ReadRequest): number {
+    return waitMs;
+  }
+
   #refuse(request: ReadRequest): Turn {
     this.#emit({ kind: 'bypass', type: request.type, reason: 'overload' });
     return { next: 'refuse', reason: 'overload' };
@@ -347,13 +352,10 @@ export class Cache implements Reader {
       flight?.land({ kind: 'abandoned' });
       return fallback?.take() ?? this.#refuse(request);
     }
-    this.#emit({
-      kind: 'miss',
-      key: request.key,
-      type: request.type,
-      reason,
-      durationMs: this.#clock.monotonic() - started,
-    });
+    if (request.looksUp !== true) {
+      const durationMs = this.#clock.monotonic() - started;
+      this.#emit({ kind: 'miss', key: request.key, type: request.type, reason, durationMs });
+    }
     const led = flight === undefined ? this.#departAlone(request.key) : flight;
     led?.begin();
     const load = this.#loads.open(request, position, led, previous, fallback !== undefined);

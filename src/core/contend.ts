@@ -44,7 +44,7 @@ export async function contend(key: string, contestant: Contestant): Promise<Cont
   let leave: (() => void) | undefined;
   try {
     for (let looks = 0; ; looks += 1) {
-      const attempt = await claims.take(key);
+      const attempt = await claims.take(key, waitMs);
       if (attempt.state === 'held') holders.add(attempt.by);
       const waits = attempt.state === 'held' && holders.size <= MOST_HOLDERS;
       const stored = 'stored' in attempt && attempt.stored;

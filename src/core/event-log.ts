@@ -25,6 +25,7 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   distrust: 'info',
   leaseAwaited: 'info',
   viewRefreshed: 'info',
+  version: 'info',
   markFailed: 'warn',
   outboxFailed: 'warn',
   replicaLags: 'warn',
@@ -40,6 +41,7 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   collapsed: 'warn',
   viewFailed: 'warn',
   costsFailed: 'warn',
+  viewsFailed: 'warn',
   advice: 'warn',
 };
 

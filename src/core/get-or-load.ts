@@ -3,12 +3,13 @@ import type { Clock } from '../contract/clock.js';
 import type { Meter, Refusal, Run, SpendGate } from '../contract/costs.js';
 import { errorText, ReportCacheError } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
+import type { AnyLoader } from '../contract/loader.js';
 import type { Fallback, Load, Reader, ReadRequest, Serving, Turn } from '../contract/reading.js';
 import type { ValueCodec } from '../entry/value-codec.js';
 import { found, made, type Answer } from './answer.js';
 import { Background } from './background.js';
 import { Bill, NO_ACCOUNT } from './bill.js';
-import { loaderRun, type Loader } from './loader-run.js';
+import { loaderRun } from './loader-run.js';
 import type { Scopes } from './scope.js';
 import { LATE, TimeLimit } from './time-limit.js';
 
@@ -24,10 +25,12 @@ export const PATIENT: Patience = { softTimeoutMs: 0, hardTimeoutMs: Infinity };
 
 interface Question<T> {
   readonly request: ReadRequest;
-  readonly loader: Loader<T>;
+  readonly loader: AnyLoader<T>;
   readonly codec: ValueCodec;
   readonly patience: Patience;
 }
+
+type Alone = Run & Pick<ReadRequest, 'looksUp'>;
 
 export class Values {
   readonly #reader: Reader;
@@ -63,7 +66,7 @@ export class Values {
    */
   async getOrLoad<T>(
     request: ReadRequest,
-    loader: Loader<T>,
+    loader: AnyLoader<T>,
     codec: ValueCodec,
     patience: Patience = PATIENT,
   ): Promise<Answer<T>> {
@@ -87,14 +90,14 @@ export class Values {
    * Without the cache. A report around it depends on what is found here all the same.
    * @throws ERC_SPEND
    */
-  async loadAlone<T>(loader: Loader<T>, run: Run): Promise<Answer<T>> {
-    const asked = this.#gate?.admit(run);
+  async loadAlone<T>(loader: AnyLoader<T>, run: Alone): Promise<Answer<T>> {
+    const asked = run.looksUp === true ? undefined : this.#gate?.admit(run);
     const refusal = asked && (await asked);
     if (refusal !== undefined) throw this.#overspent(run, refusal);
     return this.#runAlone(loader, run);
   }
 
-  async #runAlone<T>(loader: Loader<T>, run: Run): Promise<Answer<T>> {
+  async #runAlone<T>(loader: AnyLoader<T>, run: Alone): Promise<Answer<T>> {
     const bill = new Bill(this.#meter, run);
     const createdAt = this.#clock.now();
     const began = this.#clock.monotonic();
@@ -104,7 +107,8 @@ export class Values {
       failed = false;
       return made(value, createdAt, undefined, bill.cost);
     } finally {
-      this.#emit({ kind: 'ran', type: run.type, failed, durationMs: this.#clock.monotonic() - began });
+      const durationMs = this.#clock.monotonic() - began;
+      if (run.looksUp !== true) this.#emit({ kind: 'ran', type: run.type, failed, durationMs });
     }
   }
 
@@ -136,7 +140,7 @@ export class Values {
     load: Load | undefined,
     fallback?: Fallback,
   ): Promise<Answer<T>> {
-    const asked = this.#gate?.admit(question.request);
+    const asked = question.request.looksUp === true ? undefined : this.#gate?.admit(question.request);
     const refusal = asked && (await asked);
     if (refusal !== undefined) {
       load?.decline('spend');

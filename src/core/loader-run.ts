@@ -1,20 +1,17 @@
-// A loader, and what it may say about its run.
-import type { Usage } from '../contract/costs.js';
+// What a running loader is given: its tags and its costs go where they belong.
+import type { LookUpRun } from '../contract/loader.js';
 import type { Bill } from './bill.js';
 
-/** What a loader may say about its run. */
-export interface LoaderRun {
-  /** Adds tags that became known while loading. */
-  addTags(tags: Iterable<string>): void;
-  /**
-   * Tells what a call cost, as soon as it is known and once for each call: it is spent whatever becomes of the run. It stands
-   * with the value, so that hits know what they have saved.
-   */
-  cost(usage: Usage): void;
-}
-
-export type Loader<T> = (run: LoaderRun) => T | Promise<T>;
-
-export function loaderRun(addTags: (tags: Iterable<string>) => void, bill: Pick<Bill, 'add'>): LoaderRun {
-  return { addTags: (tags) => addTags(tags), cost: (usage) => bill.add(usage) };
+export function loaderRun(
+  addTags: (tags: Iterable<string>) => void,
+  bill: Pick<Bill, 'add' | 'carry' | 'cost'>,
+): LookUpRun {
+  return {
+    addTags: (tags) => addTags(tags),
+    cost: (usage) => bill.add(usage),
+    carry: (cost) => bill.carry(cost),
+    get spent() {
+      return bill.cost;
+    },
+  };
 }

@@ -110,7 +110,7 @@ export class Loads {
     let ran = false;
     const ended = (failed: boolean) => {
       computed();
-      if (!ran) return;
+      if (!ran || request.looksUp === true) return;
       this.parts.emit({ kind: 'ran', type: request.type, failed, durationMs: this.parts.clock.monotonic() - began });
     };
 

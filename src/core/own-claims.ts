@@ -21,15 +21,13 @@ export interface OwnClaimsOptions {
   readonly claimMs: number;
   /** For how long nobody queues for a result that was not fit to be shared, ms. */
   readonly privateMs: number;
-  /** A computation that runs for longer than anybody waits keeps its claim no longer, ms. */
-  readonly longestMs: number;
 }
 
 interface Held {
   readonly key: string;
   readonly token: string;
-  /** By the monotonic clock, ms. */
-  readonly since: number;
+  /** When nobody waits for it any more, by the monotonic clock, ms. */
+  readonly until: number;
 }
 
 /** Never rejects: without a claim a computation is as right, there may only be two of them. */
@@ -50,14 +48,17 @@ export class OwnClaims {
     this.#clock = clock;
   }
 
-  /** @param known the entry that is to be computed anew */
-  async take(key: string, known?: Entry): Promise<Attempt> {
+  /**
+   * @param longestMs a computation that runs for longer than anybody waits keeps its claim no longer, ms
+   * @param known the entry that is to be computed anew
+   */
+  async take(key: string, longestMs: number, known?: Entry): Promise<Attempt> {
     if (this.#closed) return { state: 'unknown' };
     this.#attempts += 1;
     const held: Held = {
       key,
       token: `${this.#process}.${this.#attempts.toString(36)}`,
-      since: this.#clock.monotonic(),
+      until: this.#clock.monotonic() + longestMs,
     };
     try {
       const answer = await this.#shared.claim(key, held.token, this.#options.claimMs, known);
@@ -99,7 +100,7 @@ export class OwnClaims {
     this.#timer = undefined;
     const now = this.#clock.monotonic();
     for (const held of this.#held) {
-      if (now - held.since >= this.#options.longestMs) void this.#end(held, 0);
+      if (now >= held.until) void this.#end(held, 0);
       else void this.#renewOne(held);
     }
     if (this.#held.size > 0) this.#timer = this.#clock.after(this.#options.claimMs / 3, () => this.#renew());

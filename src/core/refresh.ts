@@ -17,14 +17,16 @@ export interface RefreshParts {
 
 /**
  * Asks the other processes, in one round trip, whether somebody is at it or has done it already.
+ * @param longestMs so long the others leave it to this process
  * @returns `undefined`: serve what is at hand. Never rejects.
  */
 export async function askToRefresh(
   key: string,
   entry: Entry,
+  longestMs: number,
   { claims, store, backoff }: RefreshParts,
 ): Promise<Permission | undefined> {
-  const attempt = await claims.take(key, entry);
+  const attempt = await claims.take(key, longestMs, entry);
   // Done since this reader looked. Memory may hold the old entry until its ttl ends, and would be found due again and again.
   const done = 'stored' in attempt && attempt.stored;
   if (done) void store.refill?.(key);

@@ -1,5 +1,6 @@
 // The ledger of costs: counts events in memory, and adds what it has counted to the table from time to time.
 import type { Clock, TimerHandle } from '../contract/clock.js';
+import { errorName } from '../contract/errors.js';
 import type { CacheEvent, EventSink } from '../contract/events.js';
 import { COUNTED, rowsOf, Tally, type CountRow } from './counts.js';
 import { daysOf, type CostDay } from './days.js';
@@ -89,7 +90,7 @@ export class Ledger {
           await table.add(rows.slice(at, at + AT_ONCE));
         } catch (error) {
           const kept = rows.slice(at);
-          this.parts.emit({ kind: 'costsFailed', error: nameOfError(error), rows: kept.length, dropped: 0 });
+          this.parts.emit({ kind: 'costsFailed', error: errorName(error), rows: kept.length, dropped: 0 });
           for (const row of kept) this.#count(row);
           return;
         }
@@ -120,11 +121,4 @@ export class Ledger {
     this.#turn = done.catch(() => undefined);
     return done;
   }
-}
-
-/** Class and code: messages of databases show values. */
-function nameOfError(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' ? `${error.name} ${code}` : error.name;
 }

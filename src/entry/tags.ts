@@ -10,7 +10,7 @@ export type Tag = string & { readonly [brand]: 'tag' };
 export const EVERYTHING = '*' as Tag;
 
 /** Kinds that the library puts on entries by itself. */
-export const OWN_KINDS = ['viewer', 'report', 'type', 'table', 'tenant', 'key'] as const;
+export const OWN_KINDS = ['viewer', 'report', 'type', 'table', 'tenant', 'key', 'version'] as const;
 
 const ON_EVERY_ENTRY: ReadonlySet<string> = new Set(['viewer', 'report', 'type', 'key']);
 

@@ -47,3 +47,32 @@ function assertPlain(value: unknown, seen: Set<object>): void {
     for (const member of Object.values(value)) assertPlain(member, seen);
   }
 }
+
+/**
+ * JSON, for what is kept for years and looked at by people: only what it can hold is taken, so that it comes back the same.
+ */
+export const jsonCodec: ValueCodec = {
+  encode(value) {
+    assertJson(value, new Set());
+    return Buffer.from(JSON.stringify(value));
+  },
+  decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
+};
+
+/** @throws ERC_VALUE for what JSON would leave out or turn into something else. */
+function assertJson(value: unknown, around: ReadonlySet<object>): void {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return;
+  if (typeof value === 'number' && Number.isFinite(value)) return;
+  const plain = Array.isArray(value) || (typeof value === 'object' && PLAIN_OBJECTS.has(Object.getPrototypeOf(value)));
+  if (!plain || around.has(value as object)) throw new ReportCacheError('ERC_VALUE', `${nameOf(value)} is no JSON.`);
+  for (const member of Object.values(value as object)) assertJson(member, new Set([...around, value as object]));
+}
+
+const PLAIN_OBJECTS = new Set<unknown>([Object.prototype, null]);
+
+function nameOf(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return typeof value === 'number' ? String(value) : typeof value;
+  return PLAIN_OBJECTS.has(Object.getPrototypeOf(value)) || Array.isArray(value)
+    ? 'What contains itself'
+    : `An instance of ${value.constructor?.name ?? 'a class'}`;
+}

@@ -118,6 +118,10 @@ class RouteRequest implements ReadRequest {
     return this.route.consistency;
   }
 
+  get waitMs(): number | undefined {
+    return this.route.waitMs;
+  }
+
   get coalesce(): Coalesce {
     return this.route.coalesce;
   }

@@ -67,6 +67,8 @@ export interface ResolvedRoute {
   readonly freshness: Freshness;
   readonly consistency: Consistency;
   readonly coalesce: Coalesce;
+  /** Undefined: as long as the cache says. */
+  readonly waitMs?: number | undefined;
   /** Entries outlive memory and Redis in the database. */
   readonly persist?: boolean;
   readonly browser: BrowserPolicy;

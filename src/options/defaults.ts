@@ -90,6 +90,8 @@ export const DEFAULTS = {
   viewTimeout: '10m' as Duration,
   /** What a process that is killed may lose of its counts; a statement in so long is nothing to a database. */
   costFlush: '10s' as Duration,
+  /** Likewise of the views of versions. */
+  viewFlush: '10s' as Duration,
   /** Nobody is turned away unless it was asked for. */
   overload: 'compute' as const,
 } as const;

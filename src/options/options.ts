@@ -62,6 +62,11 @@ export interface TypeOptions {
    * @default 'shared'
    */
   readonly coalesce?: Coalesce;
+  /**
+   * How long a reader waits for the same report being computed for others; then it is computed for him. Longer than a
+   * computation ever takes, where two of them would cost money. @default the cache's `wait`
+   */
+  readonly wait?: Duration;
   /** @default 'revalidate' */
   readonly browser?: BrowserPolicy;
   /** Larger answers pass through unstored. @default '5mb' */
@@ -170,7 +175,7 @@ export interface ReportCacheOptions {
   readonly markTtl?: Duration;
   /** Redis does not take the announcement: `proceed` with the write, or `abort` it (ERC_MARK). @default 'proceed' */
   readonly onMarkError?: 'proceed' | 'abort';
-  /** How long a reader waits for the same report being computed for others; then it is computed for him. @default '30s' */
+  /** {@link TypeOptions.wait} of types that set none. @default '30s' */
   readonly wait?: Duration;
   /** Most readers of this process who wait for that at the same time. @default 10000 */
   readonly maxWaiting?: number;
@@ -250,6 +255,7 @@ export type LoaderOptions = Pick<
   | 'ttl'
   | 'consistency'
   | 'coalesce'
+  | 'wait'
   | 'grace'
   | 'jitter'
   | 'refreshAhead'

@@ -21,6 +21,8 @@ export interface TypePolicy extends FreshnessPolicy {
   readonly persist: boolean;
   readonly consistency: Consistency;
   readonly coalesce: Coalesce;
+  /** Undefined: as long as the cache says. */
+  readonly waitMs: number | undefined;
   readonly browser: ResolvedBrowser;
   readonly maxEntryBytes: number;
   /** No codings: switched off. */
@@ -96,6 +98,7 @@ const POLICY_OPTIONS = [
   'persist',
   'consistency',
   'coalesce',
+  'wait',
   'browser',
   'maxEntryBytes',
   'grace',
@@ -227,6 +230,7 @@ export function parsePolicy(options: TypeOptions, base: TypePolicy | undefined, 
     persist,
     consistency,
     coalesce: oneOf(`${path}.coalesce`, options.coalesce ?? base?.coalesce ?? DEFAULTS.coalesce, ['process', 'shared']),
+    waitMs: options.wait === undefined ? base?.waitMs : parseDuration(options.wait, `${path}.wait`),
     browser:
       options.browser === undefined && base
         ? base.browser

@@ -79,6 +79,7 @@ const RESOURCE_OPTIONS = [
   'ttl',
   'consistency',
   'coalesce',
+  'wait',
   'grace',
   'jitter',
   'refreshAhead',

@@ -3,7 +3,7 @@ import type { Clock } from '../contract/clock.js';
 import { ReportCacheError, errorText } from '../contract/errors.js';
 import type { CacheEvent, EventSink } from '../contract/events.js';
 import type { Invalidator, TransactionTracker } from '../contract/invalidation.js';
-import { EVERYTHING } from '../entry/tags.js';
+import { EVERYTHING, type Tag } from '../entry/tags.js';
 import { readCatalogue, type Catalogue } from './catalogue.js';
 import {
   entityName,
@@ -23,7 +23,7 @@ import { Schema } from './schema.js';
 import { flavourOf } from './sql-tokens.js';
 import { statementReader } from './statement.js';
 import { CacheSubscriber } from './subscriber.js';
-import { askAs, isPostgresLike, type DataSourceLike, type SubscriberLike } from './typeorm-like.js';
+import { askAs, isPostgresLike, type DataSourceLike, type QueryRunnerLike } from './typeorm-like.js';
 
 export interface TypeormPluginOptions {
   readonly invalidator: Invalidator;
@@ -41,6 +41,7 @@ export interface TypeormPluginOptions {
 /** Tables that TypeORM keeps for itself. */
 const OUTBOX_TABLES = ['report_cache_outbox', 'report_cache_state', 'report_cache_views'];
 const PERSIST_TABLES = ['report_cache_entry', 'report_cache_tag', 'report_cache_position'];
+const VERSION_TABLES = ['report_cache_subject', 'report_cache_version', 'report_cache_tally', 'report_cache_vote'];
 const TYPEORM_TABLES = ['migrations', 'typeorm_metadata', 'query-result-cache'];
 /** Databases whose default isolation reads each statement afresh, unless their configuration says otherwise. */
 const READ_COMMITTED = ['mssql', 'oracle', 'sap'];
@@ -48,7 +49,7 @@ const READ_COMMITTED = ['mssql', 'oracle', 'sap'];
 interface Connection {
   readonly original: () => Promise<unknown>;
   readonly wrapped: () => Promise<unknown>;
-  subscriber: SubscriberLike | undefined;
+  subscriber: CacheSubscriber | undefined;
   schema: Schema | undefined;
   /** Set while the outbox is on. */
   durable: Durable | undefined;
@@ -127,6 +128,20 @@ export class TypeormPlugin {
     return walPosition(askAs(only));
   }
 
+  /**
+   * Notes tags with what a query runner has written: they are invalidated when its transaction has committed, and not at all when
+   * it is rolled back; outside of one at once.
+   * @throws ERC_DATA_SOURCE unless its DataSource is connected.
+   */
+  note(runner: QueryRunnerLike, tags: readonly Tag[]): Promise<void> | void {
+    const dataSource: unknown = Reflect.get(runner, 'dataSource') ?? Reflect.get(runner, 'connection');
+    const connection = (this.#connections as Map<unknown, Connection>).get(dataSource);
+    // The manager of a DataSource itself has no runner: what goes through it belongs to no transaction.
+    if (connection?.subscriber === undefined || typeof runner.isTransactionActive !== 'boolean')
+      throw new ReportCacheError('ERC_DATA_SOURCE', 'This is no transaction of a connected DataSource.');
+    return connection.subscriber.note(runner, tags);
+  }
+
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */
   setDurable(dataSource: object, durable: Durable | undefined): void {
     const connection = (this.#connections as Map<object, Connection>).get(dataSource);
@@ -197,7 +212,7 @@ export class TypeormPlugin {
       sharedRunner: dataSource.createQueryRunner() === dataSource.createQueryRunner(),
       snapshotByDefault,
       read: statementReader(flavourOf(type), safe),
-      ownTables: new Set([...TYPEORM_TABLES, ...OUTBOX_TABLES, ...PERSIST_TABLES, ...ownTables]),
+      ownTables: new Set([...TYPEORM_TABLES, ...OUTBOX_TABLES, ...PERSIST_TABLES, ...VERSION_TABLES, ...ownTables]),
       marks: this.options.marks ?? false,
       durable: () => connection.durable,
       replayNeeded: replicated && postgres ? walPosition : () => Promise.resolve(undefined),

@@ -1,5 +1,6 @@
 // The subscriber: translates each TypeORM event into what the ledger has to know. Never throws, never rejects.
 import { errorText } from '../contract/errors.js';
+import type { Tag } from '../entry/tags.js';
 import { applyRule, type KnownChange } from './apply-rules.js';
 import { Farewells } from './farewells.js';
 import { Ledger, type LedgerParts } from './ledger.js';
@@ -15,6 +16,7 @@ import type {
   EventLike,
   InsertEventLike,
   QueryEventLike,
+  QueryRunnerLike,
   RemoveEventLike,
   SubscriberLike,
   UpdateEventLike,
@@ -53,6 +55,13 @@ export class CacheSubscriber implements SubscriberLike {
     } catch (error) {
       return failed(error);
     }
+  }
+
+  /** What the application says that this runner has changed, as exactly as it is said. */
+  note(runner: QueryRunnerLike, tags: readonly Tag[]): Answer {
+    const bag = new TagBag();
+    for (const tag of tags) bag.add(tag);
+    return this.#ledger.record(runner, bag, 'raw');
   }
 
   // Inserts

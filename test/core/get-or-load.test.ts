@@ -1,7 +1,7 @@
 // A cached value from a function: what is stored, what is shared, and whose errors are whose.
 import { describe, expect, it } from '@jest/globals';
 import { Values } from '../../src/core/get-or-load.js';
-import type { Loader } from '../../src/core/loader-run.js';
+import type { Loader } from '../../src/contract/loader.js';
 import { structuredCodec, type ValueCodec } from '../../src/entry/value-codec.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { coreOver, lead, memoryOn, request, tick } from './set-up.js';

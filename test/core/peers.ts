@@ -80,7 +80,7 @@ export class Peers {
       renewClaim: (...args) => guarded.renewClaim(...args),
       endClaim: (...args) => guarded.endClaim(...args),
     };
-    const own = new OwnClaims(claims(counted), { claimMs: CLAIM_MS, privateMs: PRIVATE_MS, longestMs: WAIT_MS }, clock);
+    const own = new OwnClaims(claims(counted), { claimMs: CLAIM_MS, privateMs: PRIVATE_MS }, clock);
     const options = { waitMs: WAIT_MS, maxTags: 256, claims: own, chance, ...(limits && { limits }) };
     const cache = new Cache(store, invalidations, scopes, options, clock, emit);
     const close = async () => {

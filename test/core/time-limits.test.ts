@@ -4,7 +4,7 @@ import { ReportCacheError } from '../../src/contract/errors.js';
 import { MOST_IN_BACKGROUND } from '../../src/core/background.js';
 import { BACKOFF_MS } from '../../src/core/backoff.js';
 import { PATIENT, Values, type Patience } from '../../src/core/get-or-load.js';
-import type { Loader } from '../../src/core/loader-run.js';
+import type { Loader } from '../../src/contract/loader.js';
 import { structuredCodec } from '../../src/entry/value-codec.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { coreOver, draft, lead, memoryOn, request, tick } from './set-up.js';

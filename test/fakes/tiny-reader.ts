@@ -103,7 +103,7 @@ export class TinyReader implements Reader {
       position: { epoch: 'one', seq: 0 },
       ttlMs: request.ttlMs,
       createdAt,
-      bill: { add: () => undefined, cost: undefined },
+      bill: { add: () => undefined, carry: () => undefined, cost: undefined },
       run: (computation) => computation(),
       addTags: () => undefined,
       store: async (draft: Draft) => {

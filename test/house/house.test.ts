@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   outbox: ['sql', 'entry', 'contract'],
   costs: ['sql', 'options', 'entry', 'contract'],
   resources: ['options', 'entry', 'contract'],
+  versions: ['sql', 'core', 'options', 'entry', 'contract'],
   views: ['sql', 'core', 'options', 'entry', 'contract'],
   scheduler: ['core', 'options', 'entry', 'contract'],
   admin: ['http', 'core', 'options', 'entry', 'contract'],

@@ -479,7 +479,7 @@ describe('the store', () => {
         leave: () => undefined,
         giveUp: () => undefined,
         createdAt: 0,
-        bill: { add: () => undefined, cost: undefined },
+        bill: { add: () => undefined, carry: () => undefined, cost: undefined },
         store: () => stored.opened,
         decline: () => undefined,
         settled: false,

@@ -81,12 +81,15 @@ describe.each(TROUBLES)('a Redis that %s', (_name, begin, end) => {
   it('costs readers one deadline, then nothing, and is used again by itself', async () => {
     const one = await process(proxy.port);
     await until(async () => (await get(one, '/students/1')).layer === 'memory');
+    // What so many at once cost this machine anyway.
+    const calm = await Promise.all(Array.from({ length: READERS }, (_, at) => get(one, `/students/${at}?calm=1`)));
     const heard = one.events.length;
 
     begin();
     const first = await Promise.all(Array.from({ length: READERS }, (_, at) => get(one, `/students/${at}`)));
     expect(first.every(({ status, label }) => status === 200 && label === 'BYPASS')).toBe(true);
-    expect(Math.max(...first.map(({ ms }) => ms))).toBeLessThan(DEADLINE_MS + GENEROUS_MS);
+    const longest = (answers: typeof first) => Math.max(...answers.map(({ ms }) => ms));
+    expect(longest(first)).toBeLessThan(DEADLINE_MS + 3 * longest(calm) + GENEROUS_MS);
     expect(states(one)[0]).toBe('open');
     expect(await one.reports.health()).toMatchObject({
       state: 'down',
@@ -142,7 +145,7 @@ describe.each(TROUBLES)('a Redis that %s', (_name, begin, end) => {
 
 describe('a Redis that is killed and comes back empty', () => {
   it('is asked again by the first reader after the reconnect, and serves nothing older', async () => {
-    const one = await process(redis.port);
+    const one = await process(redis.port, { redisDeadline: '5s' });
     await get(one, '/students/1');
     expect((await get(one, '/students/1')).label).toBe('HIT');
     const gone = new Promise<void>((resolve) => one.redis?.once('close', resolve));

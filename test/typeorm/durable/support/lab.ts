@@ -112,8 +112,8 @@ export class Lab {
       namespace: this.namespace,
       identify: () => ({ user: 'u' }),
       // A busy machine must not make a hit of these tests a bypass, nor a watermark die.
-      redisDeadline: '2s',
-      lambda: '4s',
+      redisDeadline: '10s',
+      lambda: '12s',
       lease: '100ms',
       onEvent: (event) => events.push(event),
       ...cache,
