@@ -322,7 +322,6 @@ export function createVersions<T>(
       await change(id, async (its, before) => {
         if (version !== undefined) rowOf(before, version);
         await its.remove(id.hash, version);
-        if (before.pinned === version) await its.pin(id.hash, undefined);
         // What has answered those who asked for it is not to be told again.
         its.invalidate([runsTagOf(id)]);
       });

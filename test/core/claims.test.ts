@@ -205,6 +205,19 @@ describe('a claim that is lost', () => {
     expect(b.attempts()).toBe(1);
     for (const one of [load, next]) one.decline('error');
   });
+
+  it('and keeps it for longer where its readers wait for longer', async () => {
+    const patient = { waitMs: 3 * WAIT_MS, ttlMs: 10 * WAIT_MS };
+    const load = await lead(a.read(patient));
+    const waiting = outcome(b, patient);
+    await peers.looks(b);
+    const taken = await peers.holder();
+    peers.clock.advance(2 * WAIT_MS);
+    await peers.looks(b);
+    expect(await peers.holder()).toBe(taken);
+    expect(await load.store(draft('late'))).toBe('stored');
+    expect(await peers.during(waiting)).toBe('late');
+  });
 });
 
 describe('results that are not fit to be shared', () => {

@@ -11,6 +11,7 @@ import {
   type VersionsOptions,
 } from '../../src/index.js';
 import { databaseUrl, ownNamespace, ownSchema, redisUrl } from '../support/isolation.js';
+import { gate } from '../support/gate.js';
 import { queryMysql } from '../support/mysql-service.mjs';
 import { query } from '../support/postgres-service.mjs';
 
@@ -115,6 +116,23 @@ export class Lab {
       };
       this.#running.push(async () => void (source.query = original));
     });
+  }
+
+  /** Holds back the answer to the next statement like this. @returns what lets it through */
+  holds(statement: string): { readonly arrived: Promise<void>; release(): void } {
+    const { source } = this;
+    const original = source.query;
+    const [arrived, go] = [gate(), gate()];
+    source.query = async (...args: Parameters<typeof original>) => {
+      const answer: unknown = await original.apply(source, args);
+      if (args[0].includes(statement)) {
+        source.query = original;
+        arrived.open();
+        await go.opened;
+      }
+      return answer as never;
+    };
+    return { arrived: arrived.opened, release: () => go.open() };
   }
 
   /** A table's name in SQL. */

@@ -281,6 +281,19 @@ describe('between processes', () => {
     expect(await lab.count('version')).toBe(1);
   });
 
+  it('who has made his wish before another one was fulfilled gets that one, and generates nothing', async () => {
+    const [one, other] = [await lab.start({ redis: true }), await lab.start({ redis: true })];
+    await one.lessons.get(subject);
+    const looked = lab.holds('SELECT s.latest');
+    const late = other.lessons.regenerate(subject);
+    await looked.arrived;
+    await one.lessons.regenerate(subject);
+    await one.reports.clear();
+    looked.release();
+    expect(await late).toMatchObject({ version: 2 });
+    expect(other.made).toEqual([]);
+  });
+
   it('a change of what is served reaches every process before it resolves', async () => {
     const [one, other] = [await lab.start({ redis: true }), await lab.start({ redis: true })];
     await one.lessons.get(subject);
