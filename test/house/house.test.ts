@@ -20,6 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   costs: ['sql', 'options', 'entry', 'contract'],
   resources: ['options', 'entry', 'contract'],
   views: ['sql', 'core', 'options', 'entry', 'contract'],
+  tracing: ['core', 'entry', 'contract'],
+  metrics: ['contract'],
   scheduler: ['core', 'options', 'entry', 'contract'],
   admin: ['http', 'core', 'options', 'entry', 'contract'],
 };
