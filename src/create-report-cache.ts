@@ -279,9 +279,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
         },
       });
       const handler: RequestHandler =
-        read === undefined
-          ? middleware
-          : (req, res, next) => middleware(req, res, sayingAsOf(read, req, res, next));
+        read === undefined ? middleware : (req, res, next) => middleware(req, res, sayingAsOf(read, req, res, next));
       return inRequest(tracing.route(type, handler));
     },
 

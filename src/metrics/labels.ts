@@ -8,15 +8,7 @@ const oneOf = (...known: readonly string[]) => {
 };
 
 /** Of `miss`. */
-export const missReason = oneOf(
-  'absent',
-  'invalidated',
-  'epoch',
-  'expired',
-  'early',
-  'request',
-  'overload',
-);
+export const missReason = oneOf('absent', 'invalidated', 'epoch', 'expired', 'early', 'request', 'overload');
 
 /** Of invalidations; `invalidate()` takes any word of the application. */
 export const cause = oneOf(

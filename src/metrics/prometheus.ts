@@ -58,7 +58,10 @@ class PrometheusInstruments implements Instruments {
   gauges(metrics: readonly Metric[], look: () => Promise<readonly Gauge[]>): void {
     let looking: Promise<ReadonlyMap<Metric, Gauge[1]>> | undefined;
     // All gauges of a scrape ask in the same turn: one look is for all of them.
-    const shared = () => (looking ??= look().then((found) => new Map(found)).finally(() => (looking = undefined)));
+    const shared = () =>
+      (looking ??= look()
+        .then((found) => new Map(found))
+        .finally(() => (looking = undefined)));
     for (const metric of metrics) {
       const collect = async () => {
         const readings = (await shared()).get(metric) ?? [];
