@@ -1,4 +1,5 @@
 // Events into counters and histograms; the gauges beside them are looked at when somebody collects.
+import { ReportCacheError } from '../contract/errors.js';
 import type { CacheEvent, CacheEventKind } from '../contract/events.js';
 import type { Observed, Observer } from '../contract/observer.js';
 import { METRICS, type IdOf } from './catalogue.js';
@@ -29,8 +30,11 @@ export class Recorder implements Observer {
   }
 
   attach(cache: Observed): void {
-    // Counters may be those of several caches; how each of them stands cannot be told by one gauge.
-    if (this.#cache !== undefined) return;
+    if (this.#cache !== undefined)
+      throw new ReportCacheError(
+        'ERC_OPTION',
+        'Metrics are those of one cache: give each its own `register` or meter.',
+      );
     this.#cache = cache;
     this.#instruments.gauges(
       GAUGES.map((id) => METRICS[id]),

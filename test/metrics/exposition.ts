@@ -43,7 +43,10 @@ export function readExposition(text: string): Family[] {
 
 /** What `promtool check metrics` says; undefined where it is not installed. */
 export function promtool(text: string): string | undefined {
-  const { error, status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+  const { error, status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+    input: text,
+    encoding: 'utf8',
+  });
   if (error !== undefined) return undefined;
   return status === 0 ? '' : `${stdout}${stderr}`;
 }

@@ -236,4 +236,11 @@ describe('a cache with metrics', () => {
     expect(lines).toContain('report_cache_memory_entries 2');
     expect(promtool(text) ?? '').toBe('');
   });
+
+  it('has them to itself', () => {
+    const metrics = prometheusMetrics(client, { register: new client.Registry() });
+    const make = () => createReportCache({ identify: () => null, observers: [metrics] });
+    closing.push(make());
+    expect(make).toThrow(/those of one cache/);
+  });
 });

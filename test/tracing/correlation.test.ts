@@ -81,6 +81,25 @@ describe('what a request reads', () => {
   });
 });
 
+describe('requests side by side', () => {
+  it('keep their ids apart, though their questions to Redis go together', async () => {
+    const school = await School.open();
+    closing.push(() => school.close());
+    const { app, reports, events } = await school.process({ correlate: (req) => req.get('x-request-id') });
+    app.get('/many/:id', reports.cache('custom', { report: (req) => String(req.params['id']) }), (req, res) => {
+      res.json(req.params['id']);
+    });
+    const ids = Array.from({ length: 50 }, (_, n) => `r-${n}`);
+    const ask = (id: string) => request(app).get(`/many/${id}`).set('x-user', '7').set('x-request-id', id).expect(200);
+    await Promise.all(ids.map(ask));
+    await Promise.all(ids.map(ask));
+    const told = events.filter((event) => 'key' in event);
+    expect(told.length).toBeGreaterThanOrEqual(3 * ids.length);
+    const wrong = told.filter(({ key, correlationId }) => !key.startsWith(`report:${correlationId}:`));
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe('what goes on without its request', () => {
   it('a refresh in the background carries the id of who caused it, side by side with others', async () => {
     const clock = new FakeClock();

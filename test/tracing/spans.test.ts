@@ -1,7 +1,7 @@
 // Spans through the real SDK of OpenTelemetry into a collector that speaks OTLP: what is one trace, and what is linked to it.
 import * as api from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
-import { NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { NodeTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ErrorRequestHandler } from 'express';
 import request from 'supertest';
@@ -11,7 +11,7 @@ import { openTelemetryTracer } from '../../src/opentelemetry.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { gate } from '../support/gate.js';
 import { Grade, School, type Process } from '../system/school.js';
-import { Collector, type Seen } from './collector.js';
+import { Collector, type Seen, type Tree } from './collector.js';
 
 let collector: Collector;
 let provider: NodeTracerProvider;
@@ -19,7 +19,7 @@ let provider: NodeTracerProvider;
 beforeAll(async () => {
   collector = await Collector.open();
   const exporter = new OTLPTraceExporter({ url: collector.url });
-  provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter)] });
   provider.register();
 });
 afterEach(() => collector.forget());
@@ -50,6 +50,11 @@ const failed: ErrorRequestHandler = (_error, _req, res, _next) => {
 };
 
 const treeOf = (root: Seen | undefined) => root && collector.tree(root, label);
+
+/** What goes on at the same time ends in any order. */
+function sorted([name, ...children]: Tree): Tree {
+  return [name, ...children.map(sorted).sort((a, b) => (a[0] < b[0] ? -1 : 1))];
+}
 
 describe('the spans of a request', () => {
   let school: School;
@@ -141,6 +146,7 @@ describe('the spans of a request', () => {
       reports.getOrLoad({ type: 'custom', report: 'of the host', share: 'everyone' }, async () => 1),
     );
     host.end();
+    await arrived('store');
     const [value] = await arrived('value');
     expect(value?.parentSpanId).toBe(host.spanContext().spanId);
   });
@@ -169,6 +175,16 @@ describe('the spans of a request', () => {
     expect([...names].map((name) => name.replace('report_cache.', '')).sort()).toEqual(
       ['bytes', 'correlation_id', 'layer', 'reason', 'result', 'status', 'type'].sort(),
     );
+  });
+
+  it('requests side by side are traces of the same shape, however their questions to Redis go together', async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => n + 100);
+    await Promise.all(ids.map((id) => ask(`/kept/${id}`)));
+    await arrived('store', ids.length);
+    const roots = await arrived('request', ids.length);
+    const shapes = new Set(roots.map((root) => JSON.stringify(sorted(treeOf(root)!))));
+    expect(shapes.size).toBe(1);
+    expect(collector.spans).toHaveLength(ids.length * 9);
   });
 
   it('what the cache asks on its own is no trace', async () => {
