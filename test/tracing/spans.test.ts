@@ -36,9 +36,13 @@ function label(span: Seen): string {
   return [span.name.replace('report_cache.', ''), ...facts.filter((value) => value !== undefined)].join(' ');
 }
 
+const MOST_LOOKS = 20_000;
+
 /** Waits until so many spans of this name have arrived; what is stored is stored behind the answer. */
 async function arrived(name: string, count = 1): Promise<Seen[]> {
-  while (collector.named(`report_cache.${name}`).length < count) {
+  for (let looks = 0; collector.named(`report_cache.${name}`).length < count; looks += 1) {
+    // Rather than for ever, which would keep the process from ending.
+    if (looks === MOST_LOOKS) throw new Error(`Only ${collector.spans.map(label).join(', ')}`);
     await provider.forceFlush();
     await new Promise((resolve) => setImmediate(resolve));
   }
