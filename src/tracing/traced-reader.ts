@@ -15,14 +15,14 @@ export class TracedReader implements Reader {
   read(request: ReadRequest): Turn | Promise<Turn> {
     const here = this.tracer.here();
     if (here === undefined) return this.reader.read(request);
-    const facts = { type: request.type, ...correlated(this.correlation) };
+    const facts = { type: request.type, ...idFacts(this.correlation) };
     const turn = within(here.begin('read', facts), () => this.reader.read(request), turnFacts);
     return turn instanceof Promise ? turn.then((later) => ledFrom(here, later, facts)) : ledFrom(here, turn, facts);
   }
 }
 
 /** For spans that logs are to be found by. */
-export function correlated({ id }: Pick<Correlation, 'id'>): SpanFacts {
+export function idFacts({ id }: Pick<Correlation, 'id'>): SpanFacts {
   return id === undefined ? {} : { correlation_id: id };
 }
 

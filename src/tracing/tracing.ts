@@ -6,7 +6,7 @@ import type { Store } from '../contract/store.js';
 import type { Span, SpanFacts, SpanName, Tracer } from '../contract/tracing.js';
 import type { Correlation } from '../core/correlation.js';
 import type { Replica } from '../core/tiered-store.js';
-import { correlated, TracedReader } from './traced-reader.js';
+import { idFacts, TracedReader } from './traced-reader.js';
 import { TracedReplica, TracedStore } from './traced-store.js';
 import { within } from './within.js';
 
@@ -62,7 +62,7 @@ export class Tracing {
   }
 
   #begin(tracer: Tracer, name: SpanName, facts: SpanFacts): Span {
-    return tracer.begin(name, { ...facts, ...correlated(this.correlation) });
+    return tracer.begin(name, { ...facts, ...idFacts(this.correlation) });
   }
 }
 
