@@ -7,7 +7,7 @@ const combinations = {
   'e5-t1-r5': { replace: {}, folders: '**' },
   'e4-t03-r5': {
     replace: { '^express$': 'express4', '^typeorm$': 'typeorm03', '^typeorm/(.*)$': 'typeorm03/$1' },
-    folders: '{http,admin,typeorm,outbox,versions,views,system}/**',
+    folders: '{http,admin,tracing,typeorm,outbox,versions,views,system}/**',
   },
   'e5-t1-r6': { replace: { '^ioredis$': 'ioredis6' }, folders: '{stores,core,system}/**' },
 };

@@ -5,7 +5,7 @@ export default {
   ...base,
   reporters: ['default', '<rootDir>/test/support/no-skips.mjs'],
   testMatch: [
-    '<rootDir>/test/{entry,options,core,http,house,check}/**/*.test.ts',
+    '<rootDir>/test/{entry,options,core,http,metrics,house,check}/**/*.test.ts',
     '<rootDir>/test/outbox/{sweep,sweeper,migrations}.test.ts',
   ],
 };

@@ -38,7 +38,7 @@ async function pack() {
 }
 
 async function contents() {
-  const allowed = /^(dist\/(esm|cjs)\/|src\/|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/;
+  const allowed = /^(dist\/(esm|cjs)\/|src\/|grafana\/|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/;
   assert.deepEqual(
     packed.filter((path) => !allowed.test(path)),
     [],

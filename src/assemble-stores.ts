@@ -4,6 +4,7 @@ import type { Clock } from './contract/clock.js';
 import type { EventSink } from './contract/events.js';
 import type { History } from './contract/history.js';
 import type { RedisLike } from './contract/redis-like.js';
+import type { MemoryUse } from './contract/observer.js';
 import type { Claims, Marks, Store } from './contract/store.js';
 import { Breaker, type BreakerState } from './core/breaker.js';
 import { LayeredStore } from './core/layered-store.js';
@@ -15,6 +16,7 @@ import type { ResolvedOptions } from './options/parse.js';
 import { MemoryStore } from './stores/memory/memory-store.js';
 import { TagTable } from './stores/memory/tag-table.js';
 import { RedisStore } from './stores/redis/redis-store.js';
+import type { Tracing } from './tracing/tracing.js';
 
 /** What other processes take part in; absent where this one is alone and is its own truth. */
 export interface SharedTruth {
@@ -34,6 +36,8 @@ export interface Stores {
   readonly history: History;
   /** Whether readers ask it. */
   readonly breaker: () => BreakerState;
+  /** Of this process. */
+  readonly memory: () => MemoryUse;
 }
 
 export function assembleStores(
@@ -41,18 +45,23 @@ export function assembleStores(
   options: ResolvedOptions,
   clock: Clock,
   emit: EventSink,
+  tracing?: Tracing,
 ): Stores {
   if (redis === undefined) {
     const memory = memoryAlone(options, clock);
-    const store = layered(memory, clock, emit);
+    const store = layered(tracing?.layer(memory) ?? memory, clock, emit);
     const history = new OwnHistory(memory.table, store, clock);
-    return { store, shared: undefined, history, breaker: () => 'closed' };
+    return { store, shared: undefined, history, breaker: () => 'closed', memory: useOf(memory, options) };
   }
-  return overRedis(redis, options, clock, emit);
+  return overRedis(redis, options, clock, emit, tracing);
 }
 
 function layered(front: Store, clock: Clock, emit: EventSink): LayeredStore {
   return new LayeredStore(front, { frontMs: BOUNDS.persistedInFrontMs, maxOwed: BOUNDS.pendingTags }, clock, emit);
+}
+
+function useOf(memory: MemoryStore, { memory: { maxBytes } }: ResolvedOptions): () => MemoryUse {
+  return () => ({ entries: memory.size, bytes: memory.bytes, maxBytes });
 }
 
 /** One process: its own table is the truth. */
@@ -62,7 +71,13 @@ function memoryAlone(options: ResolvedOptions, clock: Clock): MemoryStore {
 }
 
 /** Many processes: Redis holds the truth, memory follows it. */
-function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emit: EventSink): Stores {
+function overRedis(
+  redis: RedisLike,
+  options: ResolvedOptions,
+  clock: Clock,
+  emit: EventSink,
+  tracing: Tracing | undefined,
+): Stores {
   const { namespace, version, redisDeadlineMs, leaseMs, redisLimits } = options;
   const inRedis = new RedisStore(
     redis,
@@ -76,12 +91,19 @@ function overRedis(redis: RedisLike, options: ResolvedOptions, clock: Clock, emi
   inRedis.onReady(() => guarded.reconnected());
   // No epoch of Redis is empty, so nothing is believed before Redis has been heard.
   const memory = new MemoryStore(new TagTable('', BOUNDS.tagsPerProcess), options.memory, clock);
-  const tiered = new TieredStore(memory, guarded, { leaseMs, overdueMs: BOUNDS.overduePushMs }, clock, emit);
+  const tiered = new TieredStore(
+    tracing?.memory(memory) ?? memory,
+    tracing?.layer(guarded) ?? guarded,
+    { leaseMs, overdueMs: BOUNDS.overduePushMs },
+    clock,
+    emit,
+  );
   tiered.follow(inRedis);
   const store = layered(tiered, clock, emit);
   return {
     store,
     breaker: () => breaker.state,
+    memory: useOf(memory, options),
     history: inRedis.history.through(store),
     shared: {
       marks: guarded,

@@ -17,6 +17,7 @@ import type { Pruned } from './stores/database/database-prune.js';
 import { DatabaseStore } from './stores/database/database-store.js';
 import type { Flavour } from './stores/database/flavour.js';
 import { canPersist, flavourOf } from './stores/database/migrations.js';
+import type { Tracing } from './tracing/tracing.js';
 import { askAs, type DataSourceLike, type QueryRunnerLike } from './typeorm/typeorm-like.js';
 
 export interface PersistedParts {
@@ -24,6 +25,7 @@ export interface PersistedParts {
   readonly options: Pick<ResolvedOptions, 'namespace' | 'version' | 'persistLimits' | 'databaseDeadlineMs'>;
   /** Whether some reports of this process are to be persisted. */
   readonly expected: () => boolean;
+  readonly tracing: Tracing;
   readonly clock: Clock;
   readonly emit: EventSink;
 }
@@ -85,7 +87,7 @@ export async function connectPersisted(
   const breaker = new Breaker(BREAKER);
   const guarded = new SafeStore(inDatabase, { deadlineMs, maxUnanswered: BOUNDS.unanswered, breaker }, clock, emit);
   try {
-    await layers.attach(guarded);
+    await layers.attach(parts.tracing.layer(guarded));
   } catch (error) {
     await closeLanes();
     throw new ReportCacheError(

@@ -1,6 +1,6 @@
 // The composition root: options become stores, the core, and the object that applications hold.
 import cluster from 'node:cluster';
-import type { Request } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
@@ -14,7 +14,6 @@ import { longestTtl } from './core/adaptive-ttl.js';
 import { Cache } from './core/cache.js';
 import { BackgroundForms } from './core/forms.js';
 import { lookAtHealth } from './core/health.js';
-import { createEventLog } from './core/event-log.js';
 import type { Answer } from './core/answer.js';
 import { Values } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
@@ -45,6 +44,7 @@ import type { DataSourceLike, QueryRunnerLike } from './typeorm/typeorm-like.js'
 import { Changes } from './views/changes.js';
 import { createVersions, type VersionRequest } from './versions/versions.js';
 import { Views } from './views/views.js';
+import { watch } from './watch.js';
 import type { ReportCache } from './report-cache.js';
 
 /** For the clocks of several machines, and for the last look before the lease ended, ms. */
@@ -63,17 +63,18 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const resolved = parseOptions(options);
   const { namespace, lambdaMs, leaseMs } = resolved;
   const types = new Set(resolved.types.keys());
+  const { tracing, correlation, inRequest, emit: tell } = watch(options);
   const costs = new CostKeeping(options.costs && parseCosts(options.costs, types), {
     namespace,
     redis: options.redis,
     redisDeadlineMs: resolved.redisDeadlineMs,
     clock,
-    emit: createEventLog(options.logger, options.onEvent),
+    emit: tell,
   });
   const { emit, meter } = costs;
   let closed = false;
   let maxTtlMs = 0;
-  const { store, shared, history, breaker } = assembleStores(options.redis, resolved, clock, emit);
+  const { store, shared, history, breaker, memory } = assembleStores(options.redis, resolved, clock, emit, tracing);
   const positions = new InTime(BOUNDS.walPositionMs, clock);
   /** Without it no replica is believed until the next write; an invalidation waits for no database. */
   const walPosition = () => positions.run(() => typeorm.walPosition()).catch(() => undefined);
@@ -90,6 +91,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       walPosition,
       maxTagsPerKind: BOUNDS.tagsPerKind,
       maxPending: BOUNDS.pendingTags,
+      correlation,
     },
     clock,
     emit,
@@ -112,7 +114,8 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   );
-  const values = new Values(cache, scopes, clock, emit, meter, costs.gate);
+  const reader = tracing.reader(cache);
+  const values = new Values(reader, scopes, clock, emit, meter, costs.gate);
   const forms = new BackgroundForms(store, clock, emit);
   const sessions = new Sessions({
     leaseMs: resolved.leaseMs,
@@ -123,7 +126,8 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       return invalidations.epoch;
     },
     async invalidate(tags, cause, committed) {
-      const position = await invalidations.invalidate(tags, cause, committed);
+      const carryOut = () => invalidations.invalidate(tags, cause, committed);
+      const position = await tracing.invalidate(cause, tags, carryOut);
       if (position) scopes.invalidated(position);
       views.heard(tags, position !== undefined);
       return position;
@@ -162,7 +166,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const dataSources = new DataSources(
     typeorm,
     { shared, history, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit },
-    { layers: store, options: resolved, expected: () => persists, clock, emit },
+    { layers: store, options: resolved, expected: () => persists, tracing, clock, emit },
   );
 
   const follow = <P extends TypePolicy>(policy: P): P => {
@@ -236,8 +240,26 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     );
   };
 
+  const tracedAnswer: typeof answerOf = (request, policy, loader) =>
+    tracing.value(request.type, () => answerOf(request, policy, loader));
+
   const answerTo = async <T>(request: ValueRequest, loader: Loader<T>): Promise<Answer<T>> =>
-    answerOf(request, follow(parsePolicy(request, policyOf(request.type), 'getOrLoad()')), loader);
+    tracedAnswer(request, follow(parsePolicy(request, policyOf(request.type), 'getOrLoad()')), loader);
+
+  const health = () =>
+    lookAtHealth({
+      store,
+      breaker,
+      database: dataSources.persisted?.breaker,
+      pending: invalidations.pending,
+      late: invalidations.late,
+      outbox: dataSources.outbox?.sweeper,
+      views: views.health,
+      closed,
+    });
+  const typeNames = new Set(types);
+  for (const observer of options.observers ?? [])
+    observer.attach?.({ isType: (name) => typeNames.has(name), health, memory });
 
   return {
     cache(type, routeOptions = {}) {
@@ -246,7 +268,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       const read = views.of(routeOptions.views ?? []);
       const describe = read === undefined ? described : describedWith(read, described);
       const middleware = createMiddleware({
-        reader: cache,
+        reader,
         forms,
         emit,
         clock,
@@ -269,14 +291,16 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
           invalidate: invalidateNow,
         },
       });
-      return read === undefined
-        ? middleware
-        : (req, res, next) => middleware(req, res, sayingAsOf(read, req, res, next));
+      const handler: RequestHandler =
+        read === undefined ? middleware : (req, res, next) => middleware(req, res, sayingAsOf(read, req, res, next));
+      return inRequest(tracing.route(type, handler));
     },
 
     view: (name, viewOptions) => views.declare(parseView(name, viewOptions)),
 
-    session: () => (req, res, next) => sessions.handle(req, res, next),
+    session: () => inRequest((req, res, next) => sessions.handle(req, res, next)),
+
+    correlation: () => inRequest((_req, _res, next) => next()),
 
     async connect(dataSource, connectOptions = {}) {
       checkConnectOptions(connectOptions);
@@ -296,17 +320,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     triggers: (dataSource) => dataSources.triggers(dataSource),
 
-    health: () =>
-      lookAtHealth({
-        store,
-        breaker,
-        database: dataSources.persisted?.breaker,
-        pending: invalidations.pending,
-        late: invalidations.late,
-        outbox: dataSources.outbox?.sweeper,
-        views: views.health,
-        closed,
-      }),
+    health,
 
     cascade<E>(entity: EntityLike<E>, rule: CascadePaths<E> | CascadeFunction<E>, options?: CascadeOptions) {
       if (typeof rule === 'function') typeorm.cascade(entity, rule, options);
@@ -322,12 +336,15 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     resources<M>(declared: ResourceDeclarations<M>) {
       const policies = parseResources(declared as never, policyOf('default'), types);
-      for (const { policy } of policies) follow(policy);
+      for (const { name, policy } of policies) {
+        typeNames.add(name);
+        follow(policy);
+      }
       return createResources(declared, policies, {
         load: ({ type, policy, organization, filters, tags, codec }, loader) => {
           const identity = { user: organization, tenant: organization };
           const request = { type, report: type, identity, share: 'tenant', filters, tags } as const;
-          return answerOf({ ...request, ...(codec && { codec }) }, policy, loader).then(({ value }) => value);
+          return tracedAnswer({ ...request, ...(codec && { codec }) }, policy, loader).then(({ value }) => value);
         },
         invalidate: invalidateNow,
       });

@@ -5,9 +5,11 @@ export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js'
 export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
 export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason, TtlReason } from './contract/events.js';
 export type { Identity, Share } from './contract/identity.js';
-export type { Health, HealthReason } from './core/health.js';
+export type { Health, HealthReason } from './contract/health.js';
 export type { OutboxHealth } from './contract/outbox.js';
 export type { Logger } from './contract/logger.js';
+export type { MemoryUse, Observed, Observer } from './contract/observer.js';
+export type { Place, Span, SpanFacts, SpanName, Tracer } from './contract/tracing.js';
 export type { Consistency, LayerName } from './contract/store.js';
 export type { Answer } from './core/answer.js';
 export type { Loader, LoaderRun } from './contract/loader.js';

@@ -1,6 +1,6 @@
 // What applications hold: the methods of a report cache.
 import type { RequestHandler } from 'express';
-import type { Health } from './core/health.js';
+import type { Health } from './contract/health.js';
 import type { Usage } from './contract/costs.js';
 import type { Answer } from './core/answer.js';
 import type { Loader } from './contract/loader.js';
@@ -27,6 +27,12 @@ export interface ReportCache {
    * whichever process answers. Not needed under `strict` and `barrier`.
    */
   session(): RequestHandler;
+
+  /**
+   * Middleware for the whole application, in front of its routes: what its requests write and invalidate carries their
+   * correlation id. Not needed in front of `cache()` and `session()`, which do the same.
+   */
+  correlation(): RequestHandler;
 
   /**
    * Follows the writes of an initialised TypeORM DataSource, also after destroy() and initialize().

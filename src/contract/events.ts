@@ -58,7 +58,8 @@ export type AdoptionReason =
   | 'sequence' // the history has lost its latest part
   | 'silence'; // the history that the database follows has had no sweeper for long
 
-export type CacheEvent =
+/** What has happened, without in whose request. */
+type Happening =
   | {
       readonly kind: 'hit';
       readonly key: string;
@@ -226,6 +227,13 @@ export type CacheEvent =
   | { readonly kind: 'costsFailed'; readonly error: string; readonly rows: number; readonly dropped: number }
   /** Something in the set-up that weakens the cache; said once. */
   | { readonly kind: 'advice'; readonly code: string; readonly message: string };
+
+/** In whose request, as `correlate` says; in background refreshes and late invalidations, too. Absent: in nobody's, or not known. */
+interface Correlated {
+  readonly correlationId?: string;
+}
+
+export type CacheEvent = Happening & Correlated;
 
 export type CacheEventKind = CacheEvent['kind'];
 

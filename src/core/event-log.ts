@@ -1,6 +1,8 @@
-// Events to the log and to the application's listener.
+// Events to the log, to the application's listener and to its observers.
 import type { CacheEvent, CacheEventKind, EventSink } from '../contract/events.js';
 import type { Logger } from '../contract/logger.js';
+import type { Observer } from '../contract/observer.js';
+import { OF_A_REQUEST, type Correlation } from './correlation.js';
 
 type Level = 'debug' | 'info' | 'warn';
 
@@ -45,17 +47,27 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   advice: 'warn',
 };
 
+export interface Watchers {
+  readonly observers?: readonly Observer[];
+  /** Absent: nobody wants to know in whose request something happens. */
+  readonly correlation?: Pick<Correlation, 'id'> | undefined;
+}
+
 /** Builds the sink. A logger or listener that throws is not heard again for that event, and nobody else notices. */
 export function createEventLog(
   logger: Logger | undefined,
   listener: ((event: CacheEvent) => void) | undefined,
+  { observers = [], correlation }: Watchers = {},
 ): EventSink {
-  const hears = (kind: CacheEventKind) => listener !== undefined || isHeard(logger, LEVELS[kind]);
-  const sink = (event: CacheEvent) => {
+  const wants = ({ kinds }: Observer, kind: CacheEventKind) => kinds === undefined || kinds.has(kind);
+  const all = listener !== undefined || observers.some(({ kinds }) => kinds === undefined);
+  const wanted = new Set(observers.flatMap(({ kinds = [] }) => [...kinds]));
+  const hears = (kind: CacheEventKind) => all || wanted.has(kind) || isHeard(logger, LEVELS[kind]);
+  const sink = (happened: CacheEvent) => {
+    const event = inItsRequest(happened, correlation);
+    for (const observer of observers) if (wants(observer, event.kind)) tell((heard) => observer.hear(heard), event);
+    if (listener !== undefined) tell(listener, event);
     try {
-      const heard: unknown = listener?.(event);
-      // An async listener fails later; unheard, that would end the process.
-      if (heard instanceof Promise) heard.catch(() => undefined);
       const level = LEVELS[event.kind];
       if (!isHeard(logger, level)) return;
       const { kind, ...fields } = event;
@@ -65,6 +77,21 @@ export function createEventLog(
     }
   };
   return Object.assign(sink, { hears });
+}
+
+function inItsRequest(event: CacheEvent, correlation: Watchers['correlation']): CacheEvent {
+  const correlationId = correlation !== undefined && OF_A_REQUEST.has(event.kind) ? correlation.id : undefined;
+  return correlationId === undefined ? event : { ...event, correlationId };
+}
+
+function tell(listener: (event: CacheEvent) => unknown, event: CacheEvent): void {
+  try {
+    const heard = listener(event);
+    // An async listener fails later; unheard, that would end the process.
+    if (heard instanceof Promise) heard.catch(() => undefined);
+  } catch {
+    // Nobody else is to notice.
+  }
 }
 
 /** A logger that cannot tell wants everything. */

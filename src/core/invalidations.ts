@@ -6,6 +6,7 @@ import type { Committed, Invalidator, Mark } from '../contract/invalidation.js';
 import type { Invalidated, InvalidateOptions, Marks, Store } from '../contract/store.js';
 import { EVERYTHING, keyTag, kindOf, wholeKind } from '../entry/tags.js';
 import { Announcements, type AnnouncementOptions } from './announcements.js';
+import type { Correlation } from './correlation.js';
 import { Holds } from './holds.js';
 import { Running } from './running.js';
 
@@ -20,6 +21,8 @@ export interface InvalidationsOptions extends AnnouncementOptions {
   readonly maxTagsPerKind: number;
   /** Most tags waiting for the store; above it everything is meant. */
   readonly maxPending: number;
+  /** In whose request; absent: nobody wants to know. */
+  readonly correlation?: Correlation | undefined;
 }
 
 const FIRST_RETRY_MS = 20;
@@ -55,6 +58,8 @@ export class Invalidations implements Invalidator {
   readonly #writers = new Running();
   #epoch = '';
   #lateCause: string | undefined;
+  /** In whose request {@link #late} was refused; undefined where they are several. */
+  #lateRequest: string | undefined;
   #lateMarks: Mark[] = [];
   #retrying = false;
   #closed = false;
@@ -169,6 +174,8 @@ export class Invalidations implements Invalidator {
       return;
     }
     this.#late.add(tags);
+    const request = this.#options.correlation?.id;
+    this.#lateRequest = this.#lateCause === undefined || this.#lateRequest === request ? request : undefined;
     this.#lateCause = this.#lateCause === undefined || this.#lateCause === cause ? cause : 'several';
     // Here the tags are held in any case; elsewhere the mark ends with the attempt that succeeds, or by its deadline.
     if (mark && this.#announcements.ended(mark)) this.#lateMarks.push(mark);
@@ -195,7 +202,9 @@ export class Invalidations implements Invalidator {
       const lsnEpoch = this.#epoch;
       const lsn = await this.#options.walPosition?.();
       const options = lsn === undefined ? {} : { lsn, lsnEpoch };
-      const position = await this.#attempt(tags, this.#lateCause ?? '', started, attempt, options);
+      const again = () => this.#attempt(tags, this.#lateCause ?? '', started, attempt, options);
+      const { correlation } = this.#options;
+      const position = await (correlation === undefined ? again() : correlation.run(this.#lateRequest, again));
       if (position === undefined && !this.#closed) {
         this.#answerDrained(waiting);
         continue;

@@ -4,8 +4,10 @@ import type { Coding } from '../contract/entry.js';
 import type { CacheEvent } from '../contract/events.js';
 import type { Identity, Share } from '../contract/identity.js';
 import type { Logger } from '../contract/logger.js';
+import type { Observer } from '../contract/observer.js';
 import type { Coalesce } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
+import type { Tracer } from '../contract/tracing.js';
 import type { Filters } from '../entry/filters.js';
 import type { ValueCodec } from '../entry/value-codec.js';
 import type { RedisLike } from '../contract/redis-like.js';
@@ -197,6 +199,15 @@ export interface ReportCacheOptions {
   readonly logger?: Logger;
   /** Receives every event; see `CacheEvent`. */
   readonly onEvent?: (event: CacheEvent) => void;
+  /** `prometheusMetrics(client)`, `openTelemetryMetrics(api)`, or your own. */
+  readonly observers?: readonly Observer[];
+  /** `openTelemetryTracer(api)`. */
+  readonly tracer?: Tracer;
+  /**
+   * Names a request: its events, log records and spans carry the name as `correlationId`, and so do the invalidations and
+   * background refreshes that come of it. 64 letters, digits and `._:=+/-` at most; anything else is none. @default `req.id`
+   */
+  readonly correlate?: (req: Request) => unknown;
 }
 
 export interface ConnectOptions {

@@ -91,6 +91,9 @@ const CACHE_OPTIONS = [
   'cacheName',
   'logger',
   'onEvent',
+  'observers',
+  'tracer',
+  'correlate',
 ] as const satisfies readonly (keyof ReportCacheOptions)[];
 /** Of types, and of each route beside its own. */
 const POLICY_OPTIONS = [

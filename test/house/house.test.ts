@@ -21,6 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resources: ['options', 'entry', 'contract'],
   versions: ['sql', 'core', 'options', 'entry', 'contract'],
   views: ['sql', 'core', 'options', 'entry', 'contract'],
+  tracing: ['core', 'entry', 'contract'],
+  metrics: ['contract'],
   scheduler: ['core', 'options', 'entry', 'contract'],
   admin: ['http', 'core', 'options', 'entry', 'contract'],
 };
