@@ -59,7 +59,7 @@ export type AdoptionReason =
   | 'silence'; // the history that the database follows has had no sweeper for long
 
 /** What has happened, without in whose request. */
-type Happening =
+export type Happening =
   | {
       readonly kind: 'hit';
       readonly key: string;
@@ -229,7 +229,7 @@ type Happening =
   | { readonly kind: 'advice'; readonly code: string; readonly message: string };
 
 /** In whose request, as `correlate` says; in background refreshes and late invalidations, too. Absent: in nobody's, or not known. */
-interface Correlated {
+export interface Correlated {
   readonly correlationId?: string;
 }
 
