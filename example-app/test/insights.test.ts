@@ -50,6 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const [first, ...others] = platforms ?? [];
   for (const other of others) await other.close();
+  if (first !== undefined) await first.reports.disconnect(first.dataSource);
   await first?.dataSource.query(`DROP SCHEMA "${schema}" CASCADE`);
   await first?.close();
   await ai.close();
@@ -217,6 +218,117 @@ describe('an analysis', () => {
   });
 });
 
+describe('a snapshot of a user', () => {
+  const path = `/api/analytics/users/${STUDENT}`;
+  const readsOf = (one: Answer): number => (one.body as { reads: number }).reads;
+
+  it('is made once a day, and its reads are counted without making it anew', async () => {
+    const first = await ask(path, 'demo-student');
+    expect(resultOf(first)).toMatchObject({
+      cached: false,
+      source: 'computed',
+      tokens: { used: 0, saved: 0 },
+      money: null,
+    });
+    const { created_at: created, expires_at: expires } = resultOf(first);
+    expect(Date.parse(expires ?? '') - Date.parse(created)).toBe(86_400_000);
+    // Each through the database, which is where the count is.
+    for (let more = 1; more <= 3; more += 1) {
+      await ask('/api/analytics');
+      const next = await ask(path, 'demo-admin', more % 2);
+      expect(resultOf(next)).toMatchObject({ cached: true, created_at: created });
+    }
+    await ask('/api/analytics', 'demo-admin', 1);
+    expect(readsOf(await ask(path))).toBe(readsOf(first) + 4);
+    await send('PUT', `/api/submissions/${await gradedOf(STUDENT)}/${STUDENT}`, { score: 66 }, 'demo-teacher');
+    expect(resultOf(await ask(path)).created_at).toBe(created);
+  });
+
+  it('survives Redis and every process: the database has it', async () => {
+    const { created_at: created } = resultOf(await ask(path));
+    for (const { reports } of platforms) reports.evict();
+    await removeKeys(process.env['REDIS_URL'] ?? '', schema);
+    // A Redis that has lost its keys is distrusted first.
+    await eventually(async () => resultOf(await ask(path)).source === 'database');
+    expect(resultOf(await ask(path)).created_at).toBe(created);
+  });
+});
+
+describe('administrators', () => {
+  it('see each result with how it was used', async () => {
+    await ask(insightOf(STUDENT));
+    await ask(insightOf(STUDENT), 'demo-parent', 1);
+    await ask('/api/insights', 'demo-admin', 1);
+    const listed = (query: string) =>
+      ask(`/api/insights${query}`).then(({ body }) => body as { total: number; items: Item[] });
+    const { items } = await listed(`?user=${STUDENT}&engine=openai&state=fresh`);
+    expect(items).toHaveLength(1);
+    const [{ generated, hits, tokens_used: used, tokens_saved: saved } = NO_ITEM] = items;
+    expect(hits).toBeGreaterThan(0);
+    expect([used, saved]).toEqual([1500 * generated, 1500 * hits]);
+    expect((await listed('?state=expired')).total).toBe(0);
+    expect((await listed('?size=1')).items).toHaveLength(1);
+    expect((await ask('/api/insights?size=1000')).status).toBe(400);
+  });
+
+  it('see what a day has made, served, spent and spared, as each answer has said', async () => {
+    const before = await statistics();
+    const answers: Answer[] = [];
+    for (const at of [0, 1, 0, 1, 0]) answers.push(await ask(insightOf(STUDENT), 'demo-admin', at));
+    for (const at of [0, 1]) answers.push(await ask(`/api/analytics/users/${NEIGHBOUR}`, 'demo-admin', at));
+    const after = await statistics();
+    const told = answers.map(resultOf);
+    const sum = (value: (one: Delivery) => number) => told.reduce((total, one) => total + value(one), 0);
+    expect({
+      generated: (after?.insights.generated ?? 0) - (before?.insights.generated ?? 0),
+      served: (after?.insights.served_from_cache ?? 0) - (before?.insights.served_from_cache ?? 0),
+      used: (after?.tokens.used ?? 0) - (before?.tokens.used ?? 0),
+      saved: (after?.tokens.saved ?? 0) - (before?.tokens.saved ?? 0),
+      money: (after?.money['USD']?.saved ?? 0) - (before?.money['USD']?.saved ?? 0),
+      snapshots: (after?.analytics.generated ?? 0) - (before?.analytics.generated ?? 0),
+      snapshotsServed: (after?.analytics.served_from_cache ?? 0) - (before?.analytics.served_from_cache ?? 0),
+    }).toEqual({
+      generated: 1,
+      served: 4,
+      used: sum(({ tokens }) => tokens.used),
+      saved: sum(({ tokens }) => tokens.saved),
+      money: expect.closeTo(
+        sum(({ money }) => money?.saved ?? 0),
+        9,
+      ),
+      snapshots: 1,
+      snapshotsServed: 1,
+    });
+    expect(after?.insights.hit_rate).toBeGreaterThan(0);
+  });
+
+  it('clear what is over, and hear how many of each kind', async () => {
+    await ask(insightOf(STUDENT));
+    await ask(`/api/analytics/users/${STUDENT}`);
+    await send('POST', '/api/insights/prune', {});
+    expect((await send('POST', '/api/insights/prune', {})).body).toEqual({
+      cleared: { ai_insight: 0, user_analytics: 0 },
+    });
+    await platforms[0]?.reports.clear();
+    expect((await send('POST', '/api/insights/prune', {})).body).toEqual({
+      cleared: { ai_insight: 1, user_analytics: 1 },
+    });
+    expect((await send('POST', '/api/insights/prune', {}, 'demo-teacher')).status).toBe(403);
+  });
+});
+
+interface Item {
+  readonly generated: number;
+  readonly hits: number;
+  readonly tokens_used: number;
+  readonly tokens_saved: number;
+}
+const NO_ITEM: Item = { generated: 0, hits: 0, tokens_used: 0, tokens_saved: 0 };
+
+async function eventually(done: () => Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 describe('a failing engine', () => {
   it('is told clearly, keeps nothing, never shows the key, and is not asked by all who waited', async () => {
     const path = insightOf(NEIGHBOUR);
@@ -248,5 +360,29 @@ describe('a failing engine', () => {
     const refused = await ask(insightOf(STUDENT), 'demo-admin', 1);
     expect(refused).toMatchObject({ status: 503, body: { code: 'ai_rate_limited' } });
     expect(refused.headers['retry-after']).toBe('77');
+  });
+});
+
+describe('what may be spent in a day', () => {
+  it('ends new analyses of a student, 429 until midnight; what is there is served on, and others have their own', async () => {
+    const [{ id }] = await platforms[0]!.dataSource.query(
+      `SELECT student_id AS id FROM enrolments WHERE presentation_code LIKE 'AAA-%' AND student_id NOT IN ($1, $2) LIMIT 1`,
+      [STUDENT, NEIGHBOUR],
+    );
+    const path = insightOf(id, '?engine=local');
+    let made = 0;
+    let last = await ask(path);
+    while (last.status === 200 && made < 100) {
+      made += 1;
+      await platforms[0]?.reports.invalidate(`marks:${id}`);
+      last = await ask(path, 'demo-admin', made % 2);
+    }
+    // The first that begins with 40,000 spent, counted by both processes together.
+    expect(made).toBe(27);
+    expect(last).toMatchObject({ status: 429, body: { code: 'spend_limit' } });
+    const retryAfter = Number(last.headers['retry-after']);
+    expect(retryAfter).toBeGreaterThan(0);
+    expect(retryAfter).toBeLessThanOrEqual(86_400);
+    expect((await ask(insightOf(NEIGHBOUR, '?engine=local'))).status).toBe(200);
   });
 });
