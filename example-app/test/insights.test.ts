@@ -364,7 +364,7 @@ describe('a failing engine', () => {
 });
 
 describe('what may be spent in a day', () => {
-  it('ends new analyses of a student, 429 until midnight; what is there is served on, and others have their own', async () => {
+  it('ends new analyses of a student, 429 until midnight; others have their own', async () => {
     const [{ id }] = await platforms[0]!.dataSource.query(
       `SELECT student_id AS id FROM enrolments WHERE presentation_code LIKE 'AAA-%' AND student_id NOT IN ($1, $2) LIMIT 1`,
       [STUDENT, NEIGHBOUR],
