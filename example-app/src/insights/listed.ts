@@ -16,13 +16,16 @@ export interface ListFilters {
 }
 
 const LIST = `
-SELECT user_id, subject, engine, generated, hits, tokens_used::float8, tokens_saved::float8, created_at, expires_at,
-       CASE WHEN expires_at > now() THEN 'fresh' ELSE 'expired' END AS state, count(*) OVER ()::int AS total
-  FROM result_uses
- WHERE kind = $1 AND ($2::int IS NULL OR user_id = $2) AND ($3::text IS NULL OR engine = $3)
-   AND ($4::text IS NULL OR coalesce(expires_at > now(), false) = ($4 = 'fresh'))
- ORDER BY created_at DESC, user_id, subject, engine
- LIMIT $5 OFFSET $6`;
+WITH chosen AS (
+  SELECT user_id, subject, engine, generated, hits, tokens_used, tokens_saved, created_at, expires_at,
+         CASE WHEN expires_at > now() THEN 'fresh' ELSE 'expired' END AS state
+    FROM result_uses
+   WHERE kind = $1 AND ($2::int IS NULL OR user_id = $2) AND ($3::text IS NULL OR engine = $3)
+)
+SELECT (SELECT count(*)::int FROM chosen WHERE $4::text IS NULL OR state = $4) AS total,
+       (SELECT coalesce(json_agg(page), '[]'::json)
+          FROM (SELECT * FROM chosen WHERE $4::text IS NULL OR state = $4
+                 ORDER BY created_at DESC, user_id, subject, engine LIMIT $5 OFFSET $6) page) AS items`;
 
 const FORGET = `DELETE FROM result_uses WHERE expires_at IS NULL OR expires_at <= now()`;
 
@@ -34,8 +37,8 @@ export interface Listed {
 export async function listResults(dataSource: DataSource, filters: ListFilters): Promise<Listed> {
   const query: Query = (sql, parameters) => dataSource.query(sql, [...parameters]);
   const { kind, user, engine, state, page, size } = filters;
-  const rows = await query<{ readonly total: number }>(LIST, [kind, user, engine, state, size, (page - 1) * size]);
-  return { total: rows[0]?.total ?? 0, items: rows.map(({ total: _, ...item }) => item) };
+  const [row] = await query<Listed>(LIST, [kind, user, engine, state, size, (page - 1) * size]);
+  return row ?? { total: 0, items: [] };
 }
 
 /** Deletes what is past its time or was invalidated. @returns how many of each kind */
