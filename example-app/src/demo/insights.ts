@@ -162,7 +162,8 @@ async function demonstrate(servers: Servers, config: Config, env: NodeJS.Process
     await threeRequests(before);
     await tenViewers(before, servers.redisUrl !== undefined);
     await daysOf(before);
-    print('', 'Both processes are killed, Redis is emptied, two new processes start:');
+    const emptied = servers.redisUrl === undefined ? '' : ' Redis is emptied,';
+    print('', `Both processes are killed,${emptied} two new processes start:`);
     await Promise.all(running.splice(0).map((one) => end(one, () => one.child.kill('SIGKILL'))));
     await servers.emptyRedis();
     const after = await both();
