@@ -128,10 +128,12 @@ export function createCaching(
     // Two platforms on one Redis must not meet: the same student id is somebody else there.
     namespace: schema,
     identify: (req) => req.user && { user: req.user.id, role: req.user.role },
-    types: { ai_insight: COSTLY, user_analytics: COSTLY },
+    types: {
+      // Longer than any engine may take: who gave up waiting would begin a second analysis.
+      ai_insight: { ...COSTLY, wait: '2m' },
+      user_analytics: COSTLY,
+    },
     costs: costsOf(config),
-    // Longer than any engine may take: who gave up waiting would begin a second analysis.
-    wait: '2m',
     logger,
   });
   declareCascades(reports);
