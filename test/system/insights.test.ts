@@ -1,13 +1,14 @@
 // Two real processes of the example over real servers: one analysis for all viewers, kept over kills, and a ledger held to an access log.
 import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { answer, completion, INSIGHT, startAiServer, type AiServer } from '../../example-app/test/ai-server.js';
 import { type Answer, askAt } from '../../example-app/test/asking.js';
+import { build } from '../../scripts/build.mjs';
 import { bin } from '../../scripts/lib/run.mjs';
 import { root } from '../house/sources.js';
 import { databaseUrl, ownSchema } from '../support/isolation.js';
@@ -39,7 +40,7 @@ interface Logged {
   readonly source: string;
 }
 
-/** Compiled for this file alone: another test may be building the example's own. */
+/** The example and the library, compiled for this file alone: another test may be building the others. */
 let built: string;
 let redis: PrivateRedis;
 let ai: AiServer;
@@ -49,9 +50,14 @@ const processes: Process[] = [];
 
 beforeAll(async () => {
   built = mkdtempSync(join(root, 'example-app', '.cache-'));
-  await promisify(execFile)(process.execPath, [bin('typescript', 'tsc'), '-p', 'example-app', '--outDir', built], {
-    cwd: root,
-  });
+  const library = join(built, 'node_modules/express-report-cache');
+  mkdirSync(library, { recursive: true });
+  copyFileSync(join(root, 'package.json'), join(library, 'package.json'));
+  const example = ['-p', 'example-app', '--noCheck', '--outDir', built];
+  await Promise.all([
+    build(join(library, 'dist')),
+    promisify(execFile)(process.execPath, [bin('typescript', 'tsc'), ...example], { cwd: root }),
+  ]);
 }, START_LIMIT_MS);
 afterAll(() => rmSync(built, { recursive: true, force: true }));
 
