@@ -46,8 +46,13 @@ export default {
     testPathIgnorePatterns:
       folders === '**'
         ? []
-        : ['system/start', 'system/crowd', 'system/persisted-killed', 'versions/processes', 'views/killed'].map(
-            (name) => `<rootDir>/test/${name}.test.ts`,
-          ),
+        : [
+            'system/start',
+            'system/crowd',
+            'system/insights',
+            'system/persisted-killed',
+            'versions/processes',
+            'views/killed',
+          ].map((name) => `<rootDir>/test/${name}.test.ts`),
   })),
 };

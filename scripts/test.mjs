@@ -47,6 +47,7 @@ const succeeded = await runStages([
   ['attack', async () => void (await npmRun('check:attack', '--quick'))],
   ['simulate', async () => void (await npmRun('simulate', '--quick'))],
   ['timetable', async () => void (await npmRun('demo:timetable', '--rounds', '1'))],
+  ['demo', async () => void (await npmRun('demo', '--ms', '300'))],
   ['bench', async () => void (await npmRun('bench', '--quick', '--rounds', '1', '--only', 'memory'))],
 ]);
 

@@ -6,6 +6,7 @@ import { createAccess } from './access.js';
 import { authenticate } from './auth.js';
 import type { Reports } from './cache.js';
 import { problemHandler, unknownRoute } from './problem.js';
+import { analyticsRoutes, type InsightParts, insightRoutes } from './routes/insights.js';
 import { progressRoutes } from './routes/progress.js';
 import { organizationRoutes } from './routes/organizations.js';
 import { reportRoutes } from './routes/reports.js';
@@ -19,6 +20,8 @@ export interface AppParts {
   readonly reports: Reports;
   /** Without it there are no routes of organisations. */
   readonly timetable?: Timetable;
+  /** Without it there are no analyses. */
+  readonly insights?: Pick<InsightParts, 'insights' | 'analytics' | 'uses'>;
   readonly logger: Logger;
   readonly production: boolean;
 }
@@ -40,7 +43,7 @@ function logRequests(logger: Logger): RequestHandler {
   };
 }
 
-export function createApp({ dataSource, reports, timetable, logger, production }: AppParts): Express {
+export function createApp({ dataSource, reports, timetable, insights, logger, production }: AppParts): Express {
   const access = createAccess(dataSource);
   const app = express();
   app.disable('x-powered-by');
@@ -65,6 +68,12 @@ export function createApp({ dataSource, reports, timetable, logger, production }
   if (timetable !== undefined) {
     app.use('/api/organizations', organizationRoutes(dataSource, access, reports, timetable));
     app.use('/api/resources', resourceRoutes(access, timetable));
+  }
+
+  if (insights !== undefined) {
+    const parts = { dataSource, access, reports, ...insights };
+    app.use('/api/insights', insightRoutes(parts));
+    app.use('/api/analytics', analyticsRoutes(parts));
   }
 
   app.use(unknownRoute);

@@ -1,5 +1,13 @@
 // The report cache: the only file that knows express-report-cache. Everything else is an ordinary platform.
-import { createReportCache, outboxMigrations, tag } from 'express-report-cache';
+import {
+  costMigrations,
+  createReportCache,
+  outboxMigrations,
+  persistMigrations,
+  summarizeCosts,
+  tag,
+  type ReportCacheOptions,
+} from 'express-report-cache';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
@@ -23,9 +31,10 @@ import {
   TutorAssignment,
   User,
 } from './entities/index.js';
+import { LOCAL_MODEL } from './insights/local-engine.js';
 
-export { createReportCache, outboxMigrations, tag };
-export type { ResourceOptions, Resources, ResourceScope, ValueCodec } from 'express-report-cache';
+export { costMigrations, createReportCache, outboxMigrations, persistMigrations, summarizeCosts, tag };
+export type { Answer, CostDay, ResourceOptions, Resources, ResourceScope, ValueCodec } from 'express-report-cache';
 
 /** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
 export const CATALOGUE = tag('catalogue', 'all');
@@ -41,17 +50,35 @@ export interface Caching {
   close(): Promise<void>;
 }
 
+/** Of the engine without a model: what one costs, so that the figures show something. */
+const LOCAL_PRICE = { model: LOCAL_MODEL, from: '2026-01-01', inputPerMillion: 0.5, outputPerMillion: 2.5 };
+
+/** What results cost that somebody has to pay for, and what may be spent on them in a day. */
+function costsOf({ ai, limits }: Config): NonNullable<ReportCacheOptions['costs']> {
+  const { price } = ai ?? {};
+  const rows = [LOCAL_PRICE, ...(ai && price ? [{ model: ai.model, from: '2026-01-01', ...price }] : [])];
+  return {
+    prices: rows.map((row) => ({ ...row, currency: 'USD' })),
+    limits: { ai_insight: { perUser: { tokens: limits.studentTokens }, total: { money: limits.money } } },
+  };
+}
+
+/** Kept for a day to the second, in the database: they cost more than the room that they take. */
+const COSTLY = { persist: true, ttl: '24h', jitter: 0 } as const;
+
 /** What a change of each entity makes out of date, as the tags that the routes put on their reports. */
 function declareCascades(reports: Reports): void {
   // A grade, or new work: the student's progress, the presentation's grades and analytics, the tutor, the parents.
   reports.cascade(Submission, {
     student: 'studentId',
+    marks: 'studentId',
     presentation: 'assessment.presentationCode',
     tutor: 'student.tutorAssignment.tutorId',
     parent: 'student.parentLinks.parentId',
   });
   reports.cascade(Enrolment, {
     student: 'studentId',
+    marks: 'studentId',
     presentation: 'presentationCode',
     tutor: 'student.tutorAssignment.tutorId',
     parent: 'student.parentLinks.parentId',
@@ -88,10 +115,11 @@ function declareCascades(reports: Reports): void {
 
 /** @param create makes the cache of these options: the place to change or replace it without a word to the platform. */
 export function createCaching(
-  { redisUrl, schema }: Config,
+  config: Config,
   logger: Logger,
   create: typeof createReportCache = createReportCache,
 ): Caching {
+  const { redisUrl, schema } = config;
   const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { lazyConnect: true });
   // Without a listener ioredis prints every lost connection; the reports go on from memory or the database.
   redis?.on('error', (error: Error) => logger.warn({ err: error }, 'redis'));
@@ -100,6 +128,12 @@ export function createCaching(
     // Two platforms on one Redis must not meet: the same student id is somebody else there.
     namespace: schema,
     identify: (req) => req.user && { user: req.user.id, role: req.user.role },
+    types: {
+      // Longer than any engine may take: who gave up waiting would begin a second analysis.
+      ai_insight: { ...COSTLY, wait: '2m' },
+      user_analytics: COSTLY,
+    },
+    costs: costsOf(config),
     logger,
   });
   declareCascades(reports);
@@ -108,7 +142,7 @@ export function createCaching(
     async connect(dataSource, fresh) {
       // Resolves when Redis is ready; where it is away, ioredis goes on trying and the platform starts all the same.
       await redis?.connect().catch(() => undefined);
-      await reports.connect(dataSource);
+      await reports.connect(dataSource, { persist: true });
       if (fresh) await reports.clear();
     },
     async close() {

@@ -10,6 +10,10 @@ import type { Config } from './config.js';
 import { createDataSource } from './data-source.js';
 import { prepareData } from './data/prepare.js';
 import { startEmbedded } from './embedded/server.js';
+import { createAnalytics } from './insights/analytics.js';
+import { enginesOf } from './insights/engines.js';
+import { createInsights } from './insights/insights.js';
+import { Uses } from './insights/uses.js';
 import type { LoadedData } from './entities/index.js';
 import { createTimetable, type Timetable } from './timetable/timetable.js';
 
@@ -85,7 +89,14 @@ export async function startPlatform(
 
     const { reports } = caching;
     const timetable = createTimetable(reports, dataSource);
-    const app = createApp({ dataSource, reports, timetable, logger, production: config.production });
+    const uses = new Uses(dataSource, logger);
+    undo.push(() => uses.close());
+    const insights = {
+      insights: createInsights(reports, dataSource, enginesOf(config)),
+      analytics: createAnalytics(reports, dataSource),
+      uses,
+    };
+    const app = createApp({ dataSource, reports, timetable, insights, logger, production: config.production });
     const server = createServer(app);
     const address = await listen(server, config.port);
     undo.push(() => drain(server));

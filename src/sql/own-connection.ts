@@ -22,6 +22,10 @@ export interface OwnConnectionParts {
  */
 export class OwnConnection {
   #runner: OwnRunner | undefined;
+  /** When the last statement has its answer, or has waited long enough for one. Never rejects. */
+  #answered: Promise<unknown> = Promise.resolve();
+  /** When it is over. Never rejects. */
+  #ended: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(private readonly parts: OwnConnectionParts) {}
@@ -29,7 +33,7 @@ export class OwnConnection {
   readonly ask: Ask = async (sql, parameters) => {
     const runner = this.#open();
     try {
-      return await this.#inTime(runner.query(sql, parameters));
+      return await this.#inTime(runner, sql, parameters);
     } catch (error) {
       if (error instanceof Silence) this.#cut(runner);
       else await this.#drop(runner);
@@ -41,7 +45,7 @@ export class OwnConnection {
   async session<T>(task: (ask: Ask) => Promise<T>): Promise<T> {
     const runner = this.#open();
     try {
-      return await task((sql, parameters) => this.#inTime(runner.query(sql, parameters)));
+      return await task((sql, parameters) => this.#inTime(runner, sql, parameters));
     } catch (error) {
       this.#cut(runner);
       throw error;
@@ -52,6 +56,8 @@ export class OwnConnection {
   async release(): Promise<void> {
     const runner = this.#runner;
     this.#runner = undefined;
+    // While it is still being connected there is nothing to give back, and afterwards nobody would do it.
+    await this.#answered;
     await runner?.release().catch(() => undefined);
   }
 
@@ -72,12 +78,15 @@ export class OwnConnection {
   /** Given back as it is, the next one to take it from the pool would wait behind the statement that hangs. */
   #cut(runner: OwnRunner): void {
     if (this.#runner === runner) this.#runner = undefined;
-    void cut(runner).then(() => runner.release().catch(() => undefined));
+    const gone = isConnected(runner) ? cut(runner) : this.#ended;
+    void gone.then(() => runner.release().catch(() => undefined));
   }
 
-  #inTime<T>(work: Promise<T>): Promise<T> {
+  #inTime(runner: OwnRunner, sql: string, parameters?: unknown[]): Promise<unknown> {
     const { clock, patienceMs } = this.parts;
-    return new Promise<T>((resolve, reject) => {
+    const work = runner.query(sql, parameters);
+    this.#ended = work.catch(() => undefined);
+    const answered = new Promise<unknown>((resolve, reject) => {
       const timer = clock.after(patienceMs, () => {
         reject(new Silence(`No answer from the database within ${patienceMs} ms.`));
       });
@@ -92,6 +101,8 @@ export class OwnConnection {
         },
       );
     });
+    this.#answered = answered.catch(() => undefined);
+    return answered;
   }
 }
 
@@ -113,6 +124,11 @@ export async function cut(runner: OwnRunner): Promise<void> {
     // mysql2 takes it out of its pool at once.
     destroy(client);
   }
+}
+
+/** Otherwise it waits for the pool, and is to give back what it gets. */
+function isConnected(runner: OwnRunner): boolean {
+  return typeof member(runner, 'databaseConnection') === 'object';
 }
 
 function destroy(connection: unknown): void {

@@ -17,6 +17,8 @@ export const KNOWN_COMMANDS: Readonly<Record<string, string>> = {
   'npm run check:fresh': `${STAGE}, on fewer reads`,
   'npm run check:attack': `${STAGE}, with fewer requests`,
   'npm run simulate': `${STAGE}, in fewer orders`,
+  'npm install && npm run demo': `${STAGE}, with an engine that answers sooner`,
+  'npm run demo': `${STAGE}, with an engine that answers sooner`,
   'REDIS_URL=redis://… npm run demo:timetable': `${STAGE}, in one round`,
   'npm run bench': `${STAGE}, on one arm`,
   'npm run lint': STAGE,

@@ -88,4 +88,24 @@ describe('npm start', () => {
       ),
     ).toEqual([{ ...once, rooms: 2 }, { ...once, rooms: 2, courses: 2, departments: 2, time_slots: 2 }, once]);
   });
+
+  it('serves the walk through the analyses: generated once, anew after a grade, counted', async () => {
+    const lines = (await walked(2)).split('\n').map((line) => line.trim());
+    const told = (header: string) => lines.flatMap((line) => new RegExp(`^${header}: (.+)`, 'i').exec(line)?.[1] ?? []);
+    expect(told('x-cache')).toEqual(['MISS', 'HIT', 'MISS']);
+    expect(told('result-source')).toEqual(['ai_model', 'memory', 'ai_model']);
+    expect(told('result-tokens-used')).toEqual(['1500', '0', '1500']);
+    const answers = lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    expect(answers).toContainEqual(expect.objectContaining({ student: 11391, subject: 'AAA', engine: 'local' }));
+    expect(answers.flatMap(({ reads }) => reads ?? [])).toEqual([1, 2]);
+    const use = { user_id: 11391, generated: 2, hits: 2, tokens_used: 3000, tokens_saved: 3000, state: 'fresh' };
+    expect(answers).toContainEqual({ total: 1, items: [expect.objectContaining(use)] });
+    const { days } = answers.find((one) => one.days !== undefined);
+    expect(days.at(-1)).toMatchObject({
+      insights: { generated: 2, hits: 2, failed: 0, hit_rate: 0.5 },
+      tokens: { used: 3000, saved: 3000, efficiency: 0.5 },
+      analytics: { generated: 1, served_from_cache: 1 },
+    });
+    expect(answers.at(-1)).toEqual({ cleared: { ai_insight: 0, user_analytics: 0 } });
+  });
 });

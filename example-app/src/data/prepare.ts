@@ -62,9 +62,9 @@ export function prepareData(dataSource: DataSource, config: Config, logger: Logg
       );
     const repository = dataSource.getRepository(LoadedData);
     if (present.length === 0) await dataSource.query(`CREATE SCHEMA IF NOT EXISTS "${schema}"`);
-    // Data that an earlier release has loaded is without the timetable.
+    // Data that an earlier release has loaded is without the timetable, or without the uses of results.
     const timetable = present.includes('organizations');
-    if (!timetable) await dataSource.synchronize();
+    if (!timetable || !present.includes('result_uses')) await dataSource.synchronize();
     await dataSource.runMigrations();
     const before = await repository.findOneBy({ id: 1 });
     if (before !== null && !config.reload) {
@@ -86,7 +86,7 @@ export function prepareData(dataSource: DataSource, config: Config, logger: Logg
     const started = performance.now();
     const data = await readSource(config);
     const read = performance.now();
-    const tables = [...TABLES, ...TIMETABLE_TABLES];
+    const tables = [...TABLES, ...TIMETABLE_TABLES, 'result_uses'];
     await dataSource.transaction(async (manager) => {
       await manager.query(`TRUNCATE ${tables.map((table) => `"${schema}"."${table}"`).join(', ')} RESTART IDENTITY`);
       await loadDataset(manager, data);

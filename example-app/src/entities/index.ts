@@ -13,6 +13,7 @@ import { OrganizationMember } from './organization-member.js';
 import { ParentLink } from './parent-link.js';
 import { Report } from './report.js';
 import { ReportConcern } from './report-concern.js';
+import { ResultUse } from './result-use.js';
 import { Room } from './room.js';
 import { Submission } from './submission.js';
 import { TimetableConfig } from './timetable-config.js';
@@ -35,6 +36,7 @@ export {
   ParentLink,
   Report,
   ReportConcern,
+  ResultUse,
   Room,
   Submission,
   TimetableConfig,
@@ -45,6 +47,7 @@ export {
 export { ASSESSMENT_TYPES, type AssessmentType } from './assessment.js';
 export { overallPercent } from './material-progress.js';
 export { REPORT_KINDS, type ReportKind } from './report.js';
+export { RESULT_KINDS, type ResultKind } from './result-use.js';
 export { ROOM_KINDS, type RoomKind } from './room.js';
 export { ROLES, type Role } from './user.js';
 
@@ -68,5 +71,6 @@ export const ENTITIES = [
   Room,
   TimetableStudent,
   TimetableConfig,
+  ResultUse,
   LoadedData,
 ];

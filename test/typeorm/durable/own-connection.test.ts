@@ -55,6 +55,28 @@ describe('a pool that is used up', () => {
     await db.destroy();
   });
 
+  it('ends although the cache was closed, or had waited long enough, while it was being given a connection', async () => {
+    const options = { ...lab.options, extra: { max: 1 } } as DataSourceOptions;
+    const make = (db: DataSource, patienceMs: number) =>
+      new OwnConnection({ createRunner: () => db.createQueryRunner(), patienceMs, clock: systemClock });
+
+    const closed = await new DataSource(options).initialize();
+    const asking = make(closed, 20_000);
+    const asked = asking.ask('SELECT 1');
+    await Promise.all([asking.close(), asked]);
+    await closed.destroy();
+
+    const used = await new DataSource(options).initialize();
+    const holder = used.createQueryRunner();
+    await holder.query('SELECT 1');
+    const impatient = make(used, 50);
+    await expect(impatient.ask('SELECT 1')).rejects.toThrow('50 ms');
+    await holder.release();
+    await used.query('SELECT 1');
+    await impatient.close();
+    await used.destroy();
+  });
+
   it('ends with the DataSource, whether the cache was closed before or not', async () => {
     const node = await lab.node();
     await warm(node);
