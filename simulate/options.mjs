@@ -4,9 +4,9 @@ import { SUBJECTS, subjectNamed } from './variant.mjs';
 
 export const USAGE = `npm run simulate [-- options]
   The cache protocol against a simulated Redis, database and network: every order of events comes from a seed.
-  --quick          everything in less than two minutes
+  --quick          everything, in a minute where nothing else runs
   --runs N         interleavings of the true protocol, all levels together (1000000, quick: 5500)
-  --seconds N      begin nothing more after so long, whatever was asked for (quick: 105)
+  --seconds N      begin nothing more after so long, whatever was asked for (quick: 600)
   --seed N         the first seed (1)
   --variant NAME   only this level or broken variant
   --trace          with --variant and --seed: this one interleaving, step by step
@@ -50,7 +50,7 @@ export function parseOptions(args) {
     help: values.help,
     quick: values.quick,
     runs: values.runs === undefined ? (values.quick ? 5500 : 1_000_000) : positive('--runs', values.runs),
-    seconds: values.seconds === undefined ? (values.quick ? 105 : Infinity) : positive('--seconds', values.seconds),
+    seconds: values.seconds === undefined ? (values.quick ? 600 : Infinity) : positive('--seconds', values.seconds),
     seed: positive('--seed', values.seed),
     variant: values.variant,
     trace: values.trace,
