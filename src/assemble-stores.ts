@@ -37,7 +37,7 @@ export interface Stores {
   /** Whether readers ask it. */
   readonly breaker: () => BreakerState;
   /** Of this process. */
-  readonly memory: () => MemoryUse;
+  readonly memory: { readonly use: () => MemoryUse } & Pick<MemoryStore, 'count'>;
 }
 
 export function assembleStores(
@@ -51,7 +51,7 @@ export function assembleStores(
     const memory = memoryAlone(options, clock);
     const store = layered(tracing?.layer(memory) ?? memory, clock, emit);
     const history = new OwnHistory(memory.table, store, clock);
-    return { store, shared: undefined, history, breaker: () => 'closed', memory: useOf(memory, options) };
+    return { store, shared: undefined, history, breaker: () => 'closed', memory: memoryOf(memory, options) };
   }
   return overRedis(redis, options, clock, emit, tracing);
 }
@@ -60,8 +60,11 @@ function layered(front: Store, clock: Clock, emit: EventSink): LayeredStore {
   return new LayeredStore(front, { frontMs: BOUNDS.persistedInFrontMs, maxOwed: BOUNDS.pendingTags }, clock, emit);
 }
 
-function useOf(memory: MemoryStore, { memory: { maxBytes } }: ResolvedOptions): () => MemoryUse {
-  return () => ({ entries: memory.size, bytes: memory.bytes, maxBytes });
+function memoryOf(memory: MemoryStore, { memory: { maxBytes } }: ResolvedOptions): Stores['memory'] {
+  return {
+    use: () => ({ entries: memory.size, bytes: memory.bytes, maxBytes }),
+    count: (isMeant) => memory.count(isMeant),
+  };
 }
 
 /** One process: its own table is the truth. */
@@ -103,7 +106,7 @@ function overRedis(
   return {
     store,
     breaker: () => breaker.state,
-    memory: useOf(memory, options),
+    memory: memoryOf(memory, options),
     history: inRedis.history.through(store),
     shared: {
       marks: guarded,

@@ -6,6 +6,7 @@ import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
+import { Management } from './connect-admin.js';
 import { CostKeeping } from './connect-costs.js';
 import { VersionKeeping } from './connect-versions.js';
 import { viewHostOf } from './connect-views.js';
@@ -63,7 +64,10 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const resolved = parseOptions(options);
   const { namespace, lambdaMs, leaseMs } = resolved;
   const types = new Set(resolved.types.keys());
-  const { tracing, correlation, inRequest, emit: tell } = watch(options);
+  const typeNames = new Set(types);
+  const isType = (name: string) => typeNames.has(name);
+  const management = new Management({ namespace, version: resolved.version, redis: options.redis, isType, clock });
+  const { tracing, correlation, inRequest, emit: tell } = watch(options, management.observers);
   const costs = new CostKeeping(options.costs && parseCosts(options.costs, types), {
     namespace,
     redis: options.redis,
@@ -257,9 +261,9 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       views: views.health,
       closed,
     });
-  const typeNames = new Set(types);
-  for (const observer of options.observers ?? [])
-    observer.attach?.({ isType: (name) => typeNames.has(name), health, memory });
+  for (const observer of options.observers ?? []) observer.attach?.({ isType, health, memory: memory.use });
+
+  const prune = async () => dataSources.persisted?.prune() ?? {};
 
   return {
     cache(type, routeOptions = {}) {
@@ -400,7 +404,23 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       await invalidateNow([EVERYTHING], 'clear');
     },
 
-    prune: async () => dataSources.persisted?.prune() ?? {},
+    prune,
+
+    admin: (adminOptions) =>
+      management.admin(
+        adminOptions,
+        memory,
+        {
+          types: () => [...types],
+          health,
+          memory: memory.use,
+          invalidate: (tags, cause) => invalidateNow(checkedTags(tags), cause),
+          resolve: (pattern) => resolvePattern(pattern, types),
+          costs: (range) => costs.days(range),
+          prune,
+        },
+        { identify: options.identify, emit },
+      ),
 
     evict: () => store.evict(),
 
@@ -410,7 +430,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       const under = [cache.drain(), values.drained(), calls.none(), invalidations.drain()];
       await Promise.all([allWithin(BOUNDS.closeMs, under, clock), views.close()]);
       cache.close();
-      await allWithin(BOUNDS.closeMs, [costs.close(), versions.close(BOUNDS.closeMs)], clock);
+      await allWithin(BOUNDS.closeMs, [costs.close(), versions.close(BOUNDS.closeMs), management.close()], clock);
       await claims?.close();
       forms.close();
       await dataSources.close();

@@ -48,6 +48,8 @@ export type {
   Sources,
   Warmed,
 } from './options/resources.js';
+export type { AdminAction, AdminOptions, DomainEvent } from './options/admin.js';
+export type { Count, HitRate, Outcome, StatisticsBucket, StatisticsReport } from './contract/statistics.js';
 export type { CostOptions, CostRange, Price, SpendLimit, SpendLimits } from './options/cost-options.js';
 export type {
   GenerationRun,

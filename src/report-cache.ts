@@ -5,6 +5,7 @@ import type { Usage } from './contract/costs.js';
 import type { Answer } from './core/answer.js';
 import type { Loader } from './contract/loader.js';
 import type { CostDay } from './costs/days.js';
+import type { AdminOptions } from './options/admin.js';
 import type { CostRange } from './options/cost-options.js';
 import type { ConnectOptions, RouteOptions, ValueRequest } from './options/options.js';
 import type { ResourceDeclarations, Resources } from './options/resources.js';
@@ -138,6 +139,13 @@ export interface ReportCache {
    * For your scheduler; without it they go when they are replaced or room is needed. @returns how many went, by type
    */
   prune(): Promise<Readonly<Record<string, number>>>;
+
+  /**
+   * The management API, for `app.use('/api/reports/cache', reports.admin({ authorize }))` behind your login: what is cached and how
+   * well, and how to have it computed anew.
+   * @throws ERC_OPTION without `authorize`
+   */
+  admin(options: AdminOptions): RequestHandler;
 
   /** Drops this process's memory; invalidates nothing, Redis keeps its entries. */
   evict(): void;

@@ -5,6 +5,7 @@ import { Correlation, UNCORRELATED } from './core/correlation.js';
 import { createEventLog } from './core/event-log.js';
 import { correlated } from './http/correlated.js';
 import { wrong } from './options/checks.js';
+import type { Observer } from './contract/observer.js';
 import type { ReportCacheOptions } from './options/options.js';
 import { Tracing } from './tracing/tracing.js';
 
@@ -16,8 +17,8 @@ export interface Watch {
   readonly inRequest: (handler: RequestHandler) => RequestHandler;
 }
 
-/** @throws ERC_OPTION */
-export function watch(options: ReportCacheOptions): Watch {
+/** @param own those of the cache itself @throws ERC_OPTION */
+export function watch(options: ReportCacheOptions, own: readonly Observer[] = []): Watch {
   const { logger, onEvent, observers = [], tracer, correlate } = options;
   if (!Array.isArray(observers) || observers.some((one) => typeof one?.hear !== 'function'))
     throw wrong('observers', observers, 'a list of observers such as prometheusMetrics(client)');
@@ -28,7 +29,7 @@ export function watch(options: ReportCacheOptions): Watch {
   const isHeard = logger !== undefined || onEvent !== undefined || observers.length > 0 || tracer !== undefined;
   const correlation = isHeard ? new Correlation() : undefined;
   return {
-    emit: createEventLog(logger, onEvent, { observers, correlation }),
+    emit: createEventLog(logger, onEvent, { observers: [...own, ...observers], correlation }),
     tracing: new Tracing(tracer, correlation ?? UNCORRELATED),
     correlation,
     inRequest: correlated(correlation, correlate as ((req: Request) => unknown) | undefined),

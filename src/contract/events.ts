@@ -209,6 +209,16 @@ export type Happening =
       /** Of `served`: absent, there is none any more. */
       readonly version?: number;
     }
+  /** Somebody has used the management API to change something, or tried to. `names`: members of what he sent, not their values. */
+  | {
+      readonly kind: 'managed';
+      readonly user: string;
+      /** Method and path. */
+      readonly what: string;
+      readonly names: readonly string[];
+      readonly dryRun: boolean;
+      readonly outcome: 'done' | 'refused' | 'failed';
+    }
   /** Views of versions could not be told to the database; `waiting` of them are told later. `error`: class and code. */
   | { readonly kind: 'viewsFailed'; readonly error: string; readonly waiting: number }
   /**

@@ -28,6 +28,7 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   leaseAwaited: 'info',
   viewRefreshed: 'info',
   version: 'info',
+  managed: 'info',
   markFailed: 'warn',
   outboxFailed: 'warn',
   replicaLags: 'warn',
@@ -59,14 +60,18 @@ export function createEventLog(
   listener: ((event: CacheEvent) => void) | undefined,
   { observers = [], correlation }: Watchers = {},
 ): EventSink {
-  const wants = ({ kinds }: Observer, kind: CacheEventKind) => kinds === undefined || kinds.has(kind);
-  const all = listener !== undefined || observers.some(({ kinds }) => kinds === undefined);
-  const wanted = new Set(observers.flatMap(({ kinds = [] }) => [...kinds]));
-  const hears = (kind: CacheEventKind) => all || wanted.has(kind) || isHeard(logger, LEVELS[kind]);
+  // Sorted out once: most events are hits, and few are listened to.
+  const listeners = new Map<CacheEventKind, ((event: CacheEvent) => unknown)[]>();
+  for (const kind of Object.keys(LEVELS) as CacheEventKind[]) {
+    const wanting = observers.filter(({ kinds }) => kinds === undefined || kinds.has(kind));
+    const heard = wanting.map((observer) => (event: CacheEvent) => observer.hear(event));
+    listeners.set(kind, listener === undefined ? heard : [...heard, listener]);
+  }
+  const isWanted = (kind: CacheEventKind) => (listeners.get(kind)?.length ?? 0) > 0;
+  const hears = (kind: CacheEventKind) => isWanted(kind) || isHeard(logger, LEVELS[kind]);
   const sink = (happened: CacheEvent) => {
     const event = inItsRequest(happened, correlation);
-    for (const observer of observers) if (wants(observer, event.kind)) tell((heard) => observer.hear(heard), event);
-    if (listener !== undefined) tell(listener, event);
+    for (const one of listeners.get(event.kind) ?? []) tell(one, event);
     try {
       const level = LEVELS[event.kind];
       if (!isHeard(logger, level)) return;

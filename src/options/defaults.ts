@@ -92,6 +92,8 @@ export const DEFAULTS = {
   costFlush: '10s' as Duration,
   /** Likewise of the views of versions. */
   viewFlush: '10s' as Duration,
+  /** Likewise of the counts of a day, which are looked at while they are made. */
+  statisticsFlush: '5s' as Duration,
   /** Nobody is turned away unless it was asked for. */
   overload: 'compute' as const,
 } as const;

@@ -23,8 +23,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   views: ['sql', 'core', 'options', 'entry', 'contract'],
   tracing: ['core', 'entry', 'contract'],
   metrics: ['contract'],
+  stats: ['contract'],
   scheduler: ['core', 'options', 'entry', 'contract'],
-  admin: ['http', 'core', 'options', 'entry', 'contract'],
+  admin: ['stats', 'costs', 'options', 'entry', 'contract'],
 };
 
 /** Reached through what the host hands over, never by name: loading the library must not load them. */

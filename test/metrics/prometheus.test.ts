@@ -142,6 +142,7 @@ describe('what events become', () => {
         'distrust',
         'fenced',
         'leaseAwaited',
+        'managed',
         'markFailed',
         'notPersisted',
         'outboxFailed',

@@ -89,6 +89,15 @@ export class MemoryStore implements Store {
     return this.#owners.get(owner)?.bytes ?? 0;
   }
 
+  /** Entries that can be served and are meant. Looks at all of them. */
+  count(isMeant: (key: string, tags: readonly string[]) => boolean): number {
+    const now = this.#clock.now();
+    let count = 0;
+    for (const slot of this.#slots.values())
+      if (now < slot.until && this.#holds(slot) && isMeant(slot.key, slot.entry.tags)) count += 1;
+    return count;
+  }
+
   lookup(key: string): Lookup {
     const slot = this.#slots.get(key);
     const position = this.table.position;

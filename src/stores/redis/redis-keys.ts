@@ -16,6 +16,8 @@ export interface RedisKeys {
   account(owner: string): string;
   /** What was spent on a report type on a day: by one owner, or by all of them. */
   spending(day: string, type: string, owner: string | undefined): string;
+  /** What happened in five minutes, of all processes. */
+  statistics(bucket: number): string;
   /** The channel of pushed invalidations. Not a key: ioredis does not put its keyPrefix in front. */
   readonly channel: string;
   /** The channel on which a process hears who has taken its invalidations. */
@@ -35,6 +37,7 @@ export function redisKeys(namespace: string, version: string, keyPrefix: string)
     account: (owner) => `{${namespace}}:b:${sha256(owner).slice(0, ACCOUNT_DIGITS)}`,
     spending: (day, type, owner) =>
       `{${namespace}}:s:${day}:${type}:${owner === undefined ? '*' : sha256(owner).slice(0, ACCOUNT_DIGITS)}`,
+    statistics: (bucket) => `{${namespace}}:n:${bucket}`,
     channel: `${keyPrefix}{${namespace}}:c`,
     acknowledgements: (process) => `${keyPrefix}{${namespace}}:a:${process}`,
     entry: (key) => `{${namespace}}:e:${release}:${key}`,
