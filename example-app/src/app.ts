@@ -5,7 +5,9 @@ import type { DataSource } from 'typeorm';
 import { createAccess } from './access.js';
 import { authenticate } from './auth.js';
 import type { Reports } from './cache.js';
+import type { Lessons } from './lessons/lessons.js';
 import { problemHandler, unknownRoute } from './problem.js';
+import { lessonRoutes } from './routes/lessons.js';
 import { progressRoutes } from './routes/progress.js';
 import { organizationRoutes } from './routes/organizations.js';
 import { reportRoutes } from './routes/reports.js';
@@ -19,6 +21,8 @@ export interface AppParts {
   readonly reports: Reports;
   /** Without it there are no routes of organisations. */
   readonly timetable?: Timetable;
+  /** Without it there are no routes of lessons. */
+  readonly lessons?: Lessons;
   readonly logger: Logger;
   readonly production: boolean;
 }
@@ -40,7 +44,7 @@ function logRequests(logger: Logger): RequestHandler {
   };
 }
 
-export function createApp({ dataSource, reports, timetable, logger, production }: AppParts): Express {
+export function createApp({ dataSource, reports, timetable, lessons, logger, production }: AppParts): Express {
   const access = createAccess(dataSource);
   const app = express();
   app.disable('x-powered-by');
@@ -66,6 +70,8 @@ export function createApp({ dataSource, reports, timetable, logger, production }
     app.use('/api/organizations', organizationRoutes(dataSource, access, reports, timetable));
     app.use('/api/resources', resourceRoutes(access, timetable));
   }
+
+  if (lessons !== undefined) app.use('/api/lessons', lessonRoutes(lessons, reports));
 
   app.use(unknownRoute);
   app.use(problemHandler(logger));

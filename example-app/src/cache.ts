@@ -1,5 +1,12 @@
 // The report cache: the only file that knows express-report-cache. Everything else is an ordinary platform.
-import { createReportCache, outboxMigrations, tag } from 'express-report-cache';
+import {
+  costMigrations,
+  createReportCache,
+  outboxMigrations,
+  summarizeCosts,
+  tag,
+  versionMigrations,
+} from 'express-report-cache';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
@@ -23,9 +30,19 @@ import {
   TutorAssignment,
   User,
 } from './entities/index.js';
+import { LESSON_PRICES, lessonLimits } from './lessons/costs.js';
 
-export { createReportCache, outboxMigrations, tag };
+export { costMigrations, createReportCache, outboxMigrations, summarizeCosts, tag, versionMigrations };
 export type { ResourceOptions, Resources, ResourceScope, ValueCodec } from 'express-report-cache';
+export type {
+  CostDay,
+  Price,
+  SpendLimits,
+  VersionAnswer,
+  VersionedSubject,
+  VersionListing,
+  Versions,
+} from 'express-report-cache';
 
 /** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
 export const CATALOGUE = tag('catalogue', 'all');
@@ -88,7 +105,7 @@ function declareCascades(reports: Reports): void {
 
 /** @param create makes the cache of these options: the place to change or replace it without a word to the platform. */
 export function createCaching(
-  { redisUrl, schema }: Config,
+  { redisUrl, schema, lessons }: Config,
   logger: Logger,
   create: typeof createReportCache = createReportCache,
 ): Caching {
@@ -100,6 +117,8 @@ export function createCaching(
     // Two platforms on one Redis must not meet: the same student id is somebody else there.
     namespace: schema,
     identify: (req) => req.user && { user: req.user.id, role: req.user.role },
+    types: { lesson: {} },
+    costs: { prices: LESSON_PRICES, limits: { lesson: lessonLimits(lessons) } },
     logger,
   });
   declareCascades(reports);

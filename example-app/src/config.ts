@@ -19,11 +19,20 @@ export interface Config {
   readonly ouladDir: string | undefined;
   readonly cohortStudents: number;
   readonly cohortSeed: number;
+  readonly lessons: LessonConfig;
   /** Empty the platform's own tables and load them again. */
   readonly reload: boolean;
 }
 
+export interface LessonConfig {
+  /** How long the writer without a model takes for a lesson, ms. */
+  readonly writerMs: number;
+  /** What new ones may cost in a day (UTC), all together, in hundredths of a US dollar. */
+  readonly dailyCents: number;
+}
+
 const MAX_COHORT = 200_000;
+const MAX_WRITER_MS = 90_000;
 
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const text = (name: string): string | undefined => env[name]?.trim() || undefined;
@@ -49,6 +58,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     ouladDir: text('OULAD_DIR'),
     cohortStudents: integer('COHORT_STUDENTS', 1200, 24, MAX_COHORT),
     cohortSeed: integer('COHORT_SEED', 2013, 0, 4_294_967_295),
+    lessons: {
+      writerMs: integer('LESSON_MS', 5000, 0, MAX_WRITER_MS),
+      dailyCents: integer('LESSON_DAILY_CENTS', 200, 0, 1_000_000),
+    },
     reload: ['1', 'true', 'yes'].includes(text('RELOAD_DATA') ?? ''),
   };
 }

@@ -1,7 +1,7 @@
 // The TypeORM DataSource of the platform: PostgreSQL, one schema of its own.
 import 'reflect-metadata';
 import { DataSource } from 'typeorm';
-import { outboxMigrations } from './cache.js';
+import { costMigrations, outboxMigrations, versionMigrations } from './cache.js';
 import { ENTITIES } from './entities/index.js';
 
 export function createDataSource(url: string, schema: string): DataSource {
@@ -11,8 +11,8 @@ export function createDataSource(url: string, schema: string): DataSource {
     schema,
     entities: ENTITIES,
     synchronize: false,
-    // The cache keeps what it has to invalidate in the database, until Redis has it.
-    migrations: [...outboxMigrations],
+    // The cache keeps what it has to invalidate in the database, until Redis has it; lessons, for good; and what they cost.
+    migrations: [...outboxMigrations, ...costMigrations, ...versionMigrations],
     // The reports are plain SQL with unqualified table names; without the search path they would read another schema.
     extra: { max: 10, options: `-c search_path=${schema} -c TimeZone=UTC` },
   });

@@ -11,6 +11,9 @@ import { createDataSource } from './data-source.js';
 import { prepareData } from './data/prepare.js';
 import { startEmbedded } from './embedded/server.js';
 import type { LoadedData } from './entities/index.js';
+import { createLessons } from './lessons/lessons.js';
+import { localWriter } from './lessons/local-writer.js';
+import type { LessonWriter } from './lessons/writer.js';
 import { createTimetable, type Timetable } from './timetable/timetable.js';
 
 export interface Platform {
@@ -52,11 +55,15 @@ async function drain(server: Server): Promise<void> {
   await closed;
 }
 
-/** @param create makes the cache of the platform's options, see `createCaching`. */
+/**
+ * @param create makes the cache of the platform's options, see `createCaching`.
+ * @param writer of the lessons.
+ */
 export async function startPlatform(
   config: Config,
   logger: Logger,
   create?: typeof createReportCache,
+  writer: LessonWriter = localWriter(config.lessons.writerMs),
 ): Promise<Platform> {
   /** What has been started, to be undone last in, first out; also when a later step fails. */
   const undo: (() => Promise<unknown>)[] = [];
@@ -85,7 +92,8 @@ export async function startPlatform(
 
     const { reports } = caching;
     const timetable = createTimetable(reports, dataSource);
-    const app = createApp({ dataSource, reports, timetable, logger, production: config.production });
+    const lessons = createLessons(reports, writer, logger);
+    const app = createApp({ dataSource, reports, timetable, lessons, logger, production: config.production });
     const server = createServer(app);
     const address = await listen(server, config.port);
     undo.push(() => drain(server));

@@ -11,6 +11,8 @@ export class Problem extends Error {
     detail: string,
     /** Further members of the problem body, e.g. the field that is wrong. */
     readonly members: Readonly<Record<string, unknown>> = {},
+    /** E.g. Retry-After. */
+    readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(detail);
   }
@@ -25,7 +27,7 @@ function send(res: Response, problem: Problem): void {
   if (problem.status === 401) res.set('WWW-Authenticate', 'Bearer realm="reports"');
   res
     .status(problem.status)
-    .set('Cache-Control', 'no-store')
+    .set({ ...problem.headers, 'Cache-Control': 'no-store' })
     .type('application/problem+json')
     .send(
       JSON.stringify({

@@ -1,9 +1,10 @@
 // Requests to a running platform, and what of the answers the tests look at.
 import { once } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 
 export interface Answer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly cache: string | undefined;
   /** Cache-Status, RFC 9211. */
   readonly cacheStatus: string | undefined;
@@ -39,6 +40,7 @@ export async function askAt(
   const header = (name: string): string | undefined => response.headers[name] as string | undefined;
   return {
     status: response.statusCode ?? 0,
+    headers: response.headers,
     cache: header('x-cache'),
     cacheStatus: header('cache-status'),
     type: header('content-type'),

@@ -43,6 +43,7 @@ beforeAll(async () => {
 }, START_LIMIT_MS);
 
 afterAll(async () => {
+  if (platform !== undefined) await platform.reports.disconnect(platform.dataSource);
   await platform?.dataSource.query(`DROP SCHEMA "${schema}" CASCADE`);
   await platform?.close();
   rmSync(folder, { recursive: true, force: true });

@@ -45,6 +45,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const [first, ...others] = platforms ?? [];
   for (const other of others) await other.close();
+  if (first !== undefined) await first.reports.disconnect(first.dataSource);
   await first?.dataSource.query(`DROP SCHEMA "${schema}" CASCADE`);
   await first?.close();
   rmSync(folder, { recursive: true, force: true });

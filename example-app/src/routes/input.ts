@@ -71,6 +71,17 @@ export function integerFilter(req: Request, name: string, fallback: number, min:
   return number;
 }
 
+/** A day (UTC); null without it. */
+export function dayFilter(req: Request, name: string): string | null {
+  const value = filter(req, name);
+  if (value === undefined) return null;
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(value) ? new Date(`${value}T00:00:00Z`) : undefined;
+  // The 31st of February would be one in March.
+  if (at === undefined || Number.isNaN(at.getTime()) || !at.toISOString().startsWith(value))
+    throw new Problem(400, `${name} must be a day such as 2026-01-31.`, { parameter: name });
+  return value;
+}
+
 /** A positive integer that the query must have. */
 export function idFilter(req: Request, name: string): number {
   const text = filter(req, name) ?? '';
