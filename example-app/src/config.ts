@@ -29,6 +29,8 @@ export interface LessonConfig {
   readonly writerMs: number;
   /** What new ones may cost in a day (UTC), all together, in hundredths of a US dollar. */
   readonly dailyCents: number;
+  /** How long a reader waits for one that is being written, ms. */
+  readonly patienceMs: number;
 }
 
 const MAX_COHORT = 200_000;
@@ -59,8 +61,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     cohortStudents: integer('COHORT_STUDENTS', 1200, 24, MAX_COHORT),
     cohortSeed: integer('COHORT_SEED', 2013, 0, 4_294_967_295),
     lessons: {
-      writerMs: integer('LESSON_MS', 5000, 0, MAX_WRITER_MS),
+      writerMs: integer('LESSON_MS', 3000, 0, MAX_WRITER_MS),
       dailyCents: integer('LESSON_DAILY_CENTS', 200, 0, 1_000_000),
+      patienceMs: integer('LESSON_PATIENCE_MS', 120_000, 10, 600_000),
     },
     reload: ['1', 'true', 'yes'].includes(text('RELOAD_DATA') ?? ''),
   };

@@ -92,7 +92,7 @@ export async function startPlatform(
 
     const { reports } = caching;
     const timetable = createTimetable(reports, dataSource);
-    const lessons = createLessons(reports, writer, logger);
+    const lessons = createLessons({ reports, writer, patienceMs: config.lessons.patienceMs, logger });
     const app = createApp({ dataSource, reports, timetable, lessons, logger, production: config.production });
     const server = createServer(app);
     const address = await listen(server, config.port);

@@ -265,19 +265,19 @@ describe('L3: votes', () => {
     const path = fresh();
     await ask(path);
     const students = (await platforms[0]!.dataSource.query(
-      `SELECT id FROM users WHERE role = 'student' ORDER BY id LIMIT 15`,
+      `SELECT id FROM users WHERE role = 'student' ORDER BY id LIMIT 18`,
     )) as { id: number }[];
     const ballot = async (at: number, choice: string) =>
       (await vote(path, 1, choice, `demo-user-${students[at]?.id}`, at % 2)).body as Listed;
     for (let at = 0; at < 9; at += 1) expect(await ballot(at, 'up')).toMatchObject({ up: at + 1, approved: false });
     expect(await ballot(9, 'up')).toMatchObject({ up: 10, approved: true });
     expect(await listed(path)).toMatchObject([{ approved: true }]);
-    for (const at of [10, 11, 12]) await ballot(at, 'down');
-    // Ten of thirteen up, seven more than down.
-    expect(await listed(path)).toMatchObject([{ up: 10, down: 3, approved: false }]);
-    expect(await ballot(12, 'none')).toMatchObject({ approved: false });
-    await ballot(11, 'up');
-    expect(await ballot(10, 'none')).toMatchObject({ up: 11, down: 0, approved: true });
+    expect(await ballot(10, 'down')).toMatchObject({ up: 10, down: 1, approved: false });
+    for (const at of [11, 12, 13]) await ballot(at, 'up');
+    for (const at of [14, 15, 16]) await ballot(at, 'down');
+    // Fourteen of eighteen would be less than four of five.
+    expect(await ballot(17, 'up')).toMatchObject({ up: 14, down: 4, approved: false });
+    expect(await ballot(16, 'none')).toMatchObject({ up: 14, down: 3, approved: true });
   });
 
   it('are no part of what browsers and caches keep', async () => {
@@ -441,11 +441,27 @@ describe('L6: trouble', () => {
     await received;
     for (const at of [1, 1, 1]) expect(await listed(path, 'demo-teacher', at)).toHaveLength(1);
     go.open();
-    expect([told(await first), told(await second)]).toMatchObject([
-      { version: 2, reason: 'shorter' },
-      { version: 2, reason: 'shorter' },
-    ]);
+    expect(await first).toMatchObject({ status: 201, body: { version: 2, reason: 'shorter' } });
+    // It is not what he wanted, and he is told so.
+    expect(await second).toMatchObject({ status: 409, body: { version: 2 } });
     expect(orders).toHaveLength(2);
+    expect((await rewrite(path, 'longer', 'demo-admin', 1)).body).toMatchObject({ version: 3, reason: 'longer' });
+  });
+
+  it('who has waited long enough is told to ask again, and what is being written is saved all the same', async () => {
+    const path = fresh();
+    const hurried = await start({ LESSON_PATIENCE_MS: '50' });
+    const go = gate();
+    before = () => go.opened;
+    try {
+      const late = await askAt(hurried.url, 'demo-student', path);
+      expect(late).toMatchObject({ status: 504, body: { status: 504, code: 'lesson_late' } });
+    } finally {
+      go.open();
+      await hurried.close();
+    }
+    expect(await ask(path)).toMatchObject({ cache: 'HIT', body: { version: 1, cached: true } });
+    expect(orders).toHaveLength(1);
   });
 
   it('a writer that fails is a clear error, and nothing is saved', async () => {

@@ -9,13 +9,18 @@ export type Lessons = Versions<Lesson>;
 
 /** Of one lesson; the next one is refused. */
 export const MAX_VERSIONS = 20;
-/** A reader who has waited for so long is told to ask again; what is being written is saved all the same. */
-const PATIENCE = '2m';
+export interface LessonParts {
+  readonly reports: Reports;
+  readonly writer: LessonWriter;
+  /** A reader who has waited for so long is told to ask again; what is being written is saved all the same. */
+  readonly patienceMs: number;
+  readonly logger: Logger;
+}
 
-export function createLessons(reports: Reports, writer: LessonWriter, logger: Logger): Lessons {
+export function createLessons({ reports, writer, patienceMs, logger }: LessonParts): Lessons {
   return reports.versions<Lesson>('lesson', {
     maxVersions: MAX_VERSIONS,
-    hardTimeout: PATIENCE,
+    hardTimeout: `${patienceMs}ms`,
     generate: async (subject, run) => {
       const { reason } = run;
       const order = { ...keyOf(subject), ...(reason !== undefined && { reason }) };

@@ -54,6 +54,7 @@ export function lessonRoutes(lessons: Lessons, reports: Reports): Router {
     const reason = textIn('reason', bodyOf(req, ['reason']).reason, MAX_REASON);
     const asked = lessons.regenerate(subjectOf(key), { reason, by: viewerOf(req).id });
     const answer = await orProblem(asked, noFurther());
+    if (answer.reason !== reason) throw anotherWish(answer.version);
     res.status(201).location(`${req.baseUrl}${req.path.replace(/\/$/, '')}/${answer.version}`);
     sendLesson(res, key, answer);
   });
@@ -120,6 +121,12 @@ const noVersion = (version: number): Problem => notFound(`version ${version} of 
 const removedMeanwhile = (): Problem => new Problem(409, 'The lesson was removed while you asked. Ask again.');
 const noFurther = (): Problem =>
   new Problem(409, `There are ${MAX_VERSIONS} versions already, or the new one was removed at once: see the list.`);
+
+/** One at a time is written of a lesson: who asks meanwhile gets that one, which is not what he has asked for. */
+const anotherWish = (version: number): Problem =>
+  new Problem(409, `Version ${version} was being written, for another reason. If it will not do, ask again.`, {
+    version,
+  });
 
 function sendLesson(res: Response, key: LessonKey, answer: VersionAnswer<Lesson>): void {
   const { value, version, cached, source, joined, createdAt, reason } = answer;
