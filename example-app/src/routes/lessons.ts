@@ -54,7 +54,7 @@ export function lessonRoutes(lessons: Lessons, reports: Reports): Router {
     const reason = textIn('reason', bodyOf(req, ['reason']).reason, MAX_REASON);
     const asked = lessons.regenerate(subjectOf(key), { reason, by: viewerOf(req).id });
     const answer = await orProblem(asked, noFurther());
-    if (answer.reason !== reason) throw anotherWish(answer.version);
+    if (answer.joined && answer.reason !== reason) throw anotherWish(answer.version);
     res.status(201).location(`${req.baseUrl}${req.path.replace(/\/$/, '')}/${answer.version}`);
     sendLesson(res, key, answer);
   });
