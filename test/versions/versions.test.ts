@@ -85,7 +85,7 @@ describe.each(KINDS)('versions on %s', (kind) => {
     const anew = await Promise.all(regenerations);
     expect(anew.map(({ version }) => version)).toEqual([2, 2, 2, 2, 2]);
     // One has it made, the others are told that it was not made for them.
-    expect(anew.map(({ joined }) => joined).toSorted()).toEqual([false, true, true, true, true]);
+    expect(anew.filter(({ joined }) => joined)).toHaveLength(4);
     expect(made).toEqual([1, 2]);
   });
 
