@@ -5,8 +5,11 @@ import type { DataSource } from 'typeorm';
 import { createAccess } from './access.js';
 import { authenticate } from './auth.js';
 import type { Reports } from './cache.js';
+import type { Lessons } from './lessons/lessons.js';
 import { problemHandler, unknownRoute } from './problem.js';
 import { analyticsRoutes, type InsightParts, insightRoutes } from './routes/insights.js';
+import { lessonRoutes } from './routes/lessons.js';
+import { managementRoutes } from './routes/management.js';
 import { progressRoutes } from './routes/progress.js';
 import { organizationRoutes } from './routes/organizations.js';
 import { reportRoutes } from './routes/reports.js';
@@ -22,6 +25,8 @@ export interface AppParts {
   readonly timetable?: Timetable;
   /** Without it there are no analyses. */
   readonly insights?: Pick<InsightParts, 'insights' | 'analytics' | 'uses'>;
+  /** Without it there are no routes of lessons. */
+  readonly lessons?: Lessons;
   readonly logger: Logger;
   readonly production: boolean;
 }
@@ -43,7 +48,8 @@ function logRequests(logger: Logger): RequestHandler {
   };
 }
 
-export function createApp({ dataSource, reports, timetable, insights, logger, production }: AppParts): Express {
+export function createApp(parts: AppParts): Express {
+  const { dataSource, reports, timetable, insights, lessons, logger, production } = parts;
   const access = createAccess(dataSource);
   const app = express();
   app.disable('x-powered-by');
@@ -62,6 +68,8 @@ export function createApp({ dataSource, reports, timetable, insights, logger, pr
 
   // Login before the body is read: strangers get a 401 without sending 64 kB first.
   app.use('/api', authenticate(dataSource, production), express.json({ limit: BODY_LIMIT }));
+  // In front of the reports, whose ids would match it.
+  app.use('/api/reports/cache', managementRoutes(reports));
   app.use('/api/reports', savedReportRoutes(dataSource, access), reportRoutes(dataSource, access, reports));
   app.use('/api/submissions', submissionRoutes(dataSource));
   app.use('/api/progress', progressRoutes(dataSource));
@@ -71,10 +79,11 @@ export function createApp({ dataSource, reports, timetable, insights, logger, pr
   }
 
   if (insights !== undefined) {
-    const parts = { dataSource, access, reports, ...insights };
-    app.use('/api/insights', insightRoutes(parts));
-    app.use('/api/analytics', analyticsRoutes(parts));
+    const all = { dataSource, access, reports, ...insights };
+    app.use('/api/insights', insightRoutes(all));
+    app.use('/api/analytics', analyticsRoutes(all));
   }
+  if (lessons !== undefined) app.use('/api/lessons', lessonRoutes(lessons, reports));
 
   app.use(unknownRoute);
   app.use(problemHandler(logger));

@@ -7,6 +7,7 @@ import {
   summarizeCosts,
   tag,
   type ReportCacheOptions,
+  versionMigrations,
 } from 'express-report-cache';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -32,9 +33,31 @@ import {
   User,
 } from './entities/index.js';
 import { LOCAL_MODEL } from './insights/local-engine.js';
+import { LESSON_PRICES, lessonLimits } from './lessons/costs.js';
 
-export { costMigrations, createReportCache, outboxMigrations, persistMigrations, summarizeCosts, tag };
-export type { Answer, CostDay, ResourceOptions, Resources, ResourceScope, ValueCodec } from 'express-report-cache';
+export {
+  costMigrations,
+  createReportCache,
+  outboxMigrations,
+  persistMigrations,
+  summarizeCosts,
+  tag,
+  versionMigrations,
+};
+export type {
+  Answer,
+  CostDay,
+  Price,
+  ResourceOptions,
+  Resources,
+  ResourceScope,
+  SpendLimits,
+  ValueCodec,
+  VersionAnswer,
+  VersionedSubject,
+  VersionListing,
+  Versions,
+} from 'express-report-cache';
 
 /** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
 export const CATALOGUE = tag('catalogue', 'all');
@@ -54,12 +77,15 @@ export interface Caching {
 const LOCAL_PRICE = { model: LOCAL_MODEL, from: '2026-01-01', inputPerMillion: 0.5, outputPerMillion: 2.5 };
 
 /** What results cost that somebody has to pay for, and what may be spent on them in a day. */
-function costsOf({ ai, limits }: Config): NonNullable<ReportCacheOptions['costs']> {
+function costsOf({ ai, limits, lessons }: Config): NonNullable<ReportCacheOptions['costs']> {
   const { price } = ai ?? {};
   const rows = [LOCAL_PRICE, ...(ai && price ? [{ model: ai.model, from: '2026-01-01', ...price }] : [])];
   return {
-    prices: rows.map((row) => ({ ...row, currency: 'USD' })),
-    limits: { ai_insight: { perUser: { tokens: limits.studentTokens }, total: { money: limits.money } } },
+    prices: [...rows.map((row) => ({ ...row, currency: 'USD' })), ...LESSON_PRICES],
+    limits: {
+      ai_insight: { perUser: { tokens: limits.studentTokens }, total: { money: limits.money } },
+      lesson: lessonLimits(lessons),
+    },
   };
 }
 
@@ -132,6 +158,7 @@ export function createCaching(
       // Longer than any engine may take: who gave up waiting would begin a second analysis.
       ai_insight: { ...COSTLY, wait: '2m' },
       user_analytics: COSTLY,
+      lesson: {},
     },
     costs: costsOf(config),
     logger,

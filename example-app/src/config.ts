@@ -24,6 +24,7 @@ export interface Config {
   /** A service that speaks OpenAI's chat completions; undefined: there is none. */
   readonly ai: AiConfig | undefined;
   readonly limits: SpendConfig;
+  readonly lessons: LessonConfig;
   /** Empty the platform's own tables and load them again. */
   readonly reload: boolean;
 }
@@ -49,6 +50,16 @@ export interface SpendConfig {
 const MAX_COHORT = 200_000;
 /** Who waits for another's analysis waits for two minutes at most. */
 const MAX_ENGINE_MS = 110_000;
+export interface LessonConfig {
+  /** How long the writer without a model takes for a lesson, ms. */
+  readonly writerMs: number;
+  /** What new ones may cost in a day (UTC), all together, in hundredths of a US dollar. */
+  readonly dailyCents: number;
+  /** How long a reader waits for one that is being written, ms. */
+  readonly patienceMs: number;
+}
+
+const MAX_WRITER_MS = 90_000;
 
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const text = (name: string): string | undefined => env[name]?.trim() || undefined;
@@ -109,6 +120,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     limits: {
       money: amount('AI_DAILY_MONEY', 5) ?? 5,
       studentTokens: integer('AI_DAILY_STUDENT_TOKENS', 60_000, 0, 1_000_000_000),
+    },
+    lessons: {
+      writerMs: integer('LESSON_MS', 3000, 0, MAX_WRITER_MS),
+      dailyCents: integer('LESSON_DAILY_CENTS', 200, 0, 1_000_000),
+      patienceMs: integer('LESSON_PATIENCE_MS', 120_000, 10, 600_000),
     },
     reload: ['1', 'true', 'yes'].includes(text('RELOAD_DATA') ?? ''),
   };

@@ -15,6 +15,9 @@ import { enginesOf } from './insights/engines.js';
 import { createInsights } from './insights/insights.js';
 import { Uses } from './insights/uses.js';
 import type { LoadedData } from './entities/index.js';
+import { createLessons } from './lessons/lessons.js';
+import { localWriter } from './lessons/local-writer.js';
+import type { LessonWriter } from './lessons/writer.js';
 import { createTimetable, type Timetable } from './timetable/timetable.js';
 
 export interface Platform {
@@ -56,11 +59,15 @@ async function drain(server: Server): Promise<void> {
   await closed;
 }
 
-/** @param create makes the cache of the platform's options, see `createCaching`. */
+/**
+ * @param create makes the cache of the platform's options, see `createCaching`.
+ * @param writer of the lessons.
+ */
 export async function startPlatform(
   config: Config,
   logger: Logger,
   create?: typeof createReportCache,
+  writer: LessonWriter = localWriter(config.lessons.writerMs),
 ): Promise<Platform> {
   /** What has been started, to be undone last in, first out; also when a later step fails. */
   const undo: (() => Promise<unknown>)[] = [];
@@ -96,7 +103,9 @@ export async function startPlatform(
       analytics: createAnalytics(reports, dataSource),
       uses,
     };
-    const app = createApp({ dataSource, reports, timetable, insights, logger, production: config.production });
+    const lessons = createLessons({ reports, writer, patienceMs: config.lessons.patienceMs, logger });
+    const { production } = config;
+    const app = createApp({ dataSource, reports, timetable, insights, lessons, logger, production });
     const server = createServer(app);
     const address = await listen(server, config.port);
     undo.push(() => drain(server));

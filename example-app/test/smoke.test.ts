@@ -224,6 +224,32 @@ describe('cache', () => {
     }
   });
 
+  it('lets administrators manage the cache, teachers look, and nobody else do anything', async () => {
+    const manage = '/api/reports/cache';
+    const table: [token: string | undefined, look: number, change: number][] = [
+      [undefined, 401, 401],
+      ['demo-student', 403, 403],
+      ['demo-parent', 403, 403],
+      ['demo-tutor', 403, 403],
+      ['demo-teacher', 200, 403],
+      ['demo-admin', 200, 200],
+    ];
+    await warm('demo-student', [progressOf(STUDENT)]);
+    for (const [token, look, change] of table) {
+      for (const path of ['/stats', '/hit-rate', '/health', '/invalidations', '/costs', '/openapi.json'])
+        expect([token, path, (await ask(token, manage + path)).status]).toEqual([token, path, look]);
+      const event = { event: 'grade_updated', facts: { student: NEIGHBOUR } };
+      const sent = { method: 'POST', body: JSON.stringify(event) };
+      expect([token, (await ask(token, `${manage}/invalidate`, sent)).status]).toEqual([token, change]);
+      expect([token, (await ask(token, `${manage}/1`, { method: 'DELETE' })).status]).toEqual([token, change]);
+      expect([token, (await ask('demo-student', progressOf(STUDENT))).cache]).toEqual([token, 'HIT']);
+    }
+    const own = { method: 'POST', body: JSON.stringify({ event: 'grade_updated', facts: { student: STUDENT } }) };
+    expect((await ask('demo-admin', `${manage}/invalidate`, own)).status).toBe(200);
+    expect((await ask('demo-student', progressOf(STUDENT))).cache).toBe('MISS');
+    expect((await ask('demo-admin', `${manage}/stats`)).body).toMatchObject({ types: { student_progress: {} } });
+  });
+
   it('keeps a saved report to those it concerns', async () => {
     const student = { kind: 'student', title: 'Reading', body: 'Look at week 3.', concerns: [STUDENT] };
     const saved = await send('demo-teacher', 'POST', '/api/reports', student);

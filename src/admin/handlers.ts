@@ -117,6 +117,7 @@ function tagsOfEvent(name: string, facts: unknown, events: AdminContext['events'
   } catch {
     throw badRequest(`The facts of the event "${name}" are not complete.`);
   }
+  if (tags.length === 0) throw badRequest(`The facts of the event "${name}" come to nothing.`);
   return tags;
 }
 

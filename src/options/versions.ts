@@ -80,7 +80,7 @@ export interface VersionsOptions<T> extends LoaderOptions {
 export interface VersionAnswer<T> {
   readonly value: T;
   readonly version: number;
-  /** False: it was generated for this caller, or for another one while this one waited. */
+  /** False: it was generated for this caller; by `regenerate` also for another who had asked for the same. */
   readonly cached: boolean;
   /** The layer that it was found in, or `loader`. */
   readonly source: LayerName | 'loader';
@@ -109,7 +109,7 @@ export interface Versions<T> {
    */
   get(subject: VersionedSubject): Promise<VersionAnswer<T>>;
   /**
-   * Generates a further version, and returns it. Who asks for the same while it runs gets the same one. Whether readers get it is
+   * Generates a further version, and returns it. Who asks for the same while it runs gets the same one (`joined`). Whether readers get it is
    * for the selection to say.
    * @throws as {@link get}; ERC_VERSION where there are as many as may be
    */

@@ -123,15 +123,16 @@ export function createVersions<T>(
     };
   }
 
-  /** @param after the newest version so far; 0: there is none. @returns the one that was made, here or by somebody else. */
+  /** @param after the newest version so far; 0: there is none. @returns the one that was made, and whether for this caller. */
   async function generate(
     subject: VersionedSubject,
     id: SubjectId,
     after: number,
     why: ReturnType<typeof parseRegeneration>,
-  ): Promise<number> {
+  ): Promise<{ readonly version: number; readonly own: boolean }> {
+    let own = false;
     const request = requestOf(subject, policy.generation, { subject: id.hash, after }, [runsTagOf(id)]);
-    const { value } = await parts.run(request, async (run) => {
+    const { value: version } = await parts.run(request, async (run) => {
       // Somebody may have been faster, in a process that shares nothing with this one but the database.
       const { latest, versions } = await parts.database().overview(id.hash);
       if (latest > after) return latest;
@@ -156,10 +157,11 @@ export function createVersions<T>(
         await its.add(id.hash, { version, body, createdAt, computeMs, reason, by, cost: run.spent });
         return version;
       });
-      if (added === version) emit({ kind: 'version', type, change: 'added', version });
+      own = added === version;
+      if (own) emit({ kind: 'version', type, change: 'added', version });
       return added;
     });
-    return value;
+    return { version, own };
   }
 
   /** A change of one subject: where readers get another version by it, the cached copies of the one before go with its COMMIT. */
@@ -248,11 +250,11 @@ export function createVersions<T>(
       const id = idOf(subject);
       const parsed = parseRegeneration(why);
       const { latest } = await parts.database().overview(id.hash);
-      const version = await generate(subject, id, latest, parsed);
+      const { version, own } = await generate(subject, id, latest, parsed);
       const row = rowOf(await parts.database().overview(id.hash), version);
       const value = await kept(id, row, true);
       if (value === undefined) throw new ReportCacheError('ERC_VERSION', `Version ${version} was removed meanwhile.`);
-      return answer({ value, cached: false, joined: false, source: 'loader' });
+      return answer({ value, cached: false, joined: !own, source: 'loader' });
     },
 
     async list(subject): Promise<readonly VersionListing[]> {
@@ -303,7 +305,9 @@ export function createVersions<T>(
 
     async unpin(subject) {
       const id = idOf(subject);
-      await change(id, (its) => its.pin(id.hash, undefined));
+      // Of what is not there nothing is to be kept either.
+      const { latest } = await parts.database().overview(id.hash);
+      if (latest > 0) await change(id, (its) => its.pin(id.hash, undefined));
     },
 
     async rollback(subject) {

@@ -349,6 +349,7 @@ describe('what it changes', () => {
     ['no list', { tags: 'student:1' }],
     ['an event that is none', { event: 'nothing' }],
     ['an event without its facts', { event: 'grade_updated' }],
+    ['an event that comes to nothing', { event: 'nothing_much', facts: {} }],
     ['facts without an event', { report: '1', facts: {} }],
     ['facts that are no ids', { event: 'grade_updated', facts: { student: { $ne: 1 } } }],
     ['a pattern that is none', { pattern: 'report:' }],
@@ -356,7 +357,7 @@ describe('what it changes', () => {
     ['a member of every object', { constructor: '1' }],
   ])('refuses %s, and changes nothing', async (_name, body) => {
     const { ask, warm, label } = await start({
-      admin: { events: { grade_updated: ({ student }) => [tag('student', student ?? '')] } },
+      admin: { events: { grade_updated: ({ student }) => [tag('student', student ?? '')], nothing_much: () => [] } },
     });
     await warm(1);
     const { status, json } = await ask('POST', '/invalidate', 'editor', body);

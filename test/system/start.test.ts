@@ -47,10 +47,12 @@ afterAll(async () => {
   await gone;
 }, START_LIMIT_MS);
 
-/** What a walk of the README prints. */
+/** What a walk of the README prints; a negative index counts from the end. */
 async function walked(index: number): Promise<string> {
   const markdown = readFileSync(join(root, 'example-app/README.md'), 'utf8');
-  const walk = fencedBlocks(markdown).filter((block) => block.marks.includes('walk'))[index];
+  const walk = fencedBlocks(markdown)
+    .filter((block) => block.marks.includes('walk'))
+    .at(index);
   const code = walk?.code.replace('http://localhost:3000', `http://127.0.0.1:${port}`) ?? 'false';
   const { stdout } = await exec('sh', ['-e', '-c', code]);
   return stdout;
@@ -107,5 +109,27 @@ describe('npm start', () => {
       analytics: { generated: 1, served_from_cache: 1 },
     });
     expect(answers.at(-1)).toEqual({ cleared: { ai_insight: 0, user_analytics: 0 } });
+  });
+
+  it('serves the walk through the lessons: written once, anew for a reason, chosen by a vote and by a pin, counted', async () => {
+    const lines = (await walked(-1)).split('\n').map((line) => line.trim());
+    expect(lines).toContain('HTTP/1.1 304 Not Modified');
+    const answers = lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    const lessons = answers.filter(({ lesson }) => lesson !== undefined);
+    expect(lessons.map(({ version, cached, source }) => [version, cached, source])).toEqual([
+      [1, false, 'writer'],
+      [1, true, 'memory'],
+      [2, false, 'writer'],
+      [2, true, 'database'],
+      [1, true, 'database'],
+      [2, true, 'database'],
+    ]);
+    expect(answers).toContainEqual({ version: 1, vote: 'up', up: 1, down: 0, approved: false });
+    const { versions } = answers.find((one) => one.versions !== undefined);
+    expect(versions).toMatchObject([
+      { version: 2, reason: 'with pizzas', views: 1, served: false },
+      { version: 1, up: 1, views: 5, served: true },
+    ]);
+    expect(answers.at(-1)).toMatchObject({ total: { generated: 2, failed: 0, hits: 6 } });
   });
 });

@@ -82,7 +82,10 @@ describe.each(KINDS)('versions on %s', (kind) => {
     const regenerations = Array.from({ length: 5 }, () => lessons.regenerate(subject, { reason: 'too hard' }));
     await looked;
     go.open();
-    expect((await Promise.all(regenerations)).map(({ version }) => version)).toEqual([2, 2, 2, 2, 2]);
+    const anew = await Promise.all(regenerations);
+    expect(anew.map(({ version }) => version)).toEqual([2, 2, 2, 2, 2]);
+    // One has it made, the others are told that it was not made for them.
+    expect(anew.filter(({ joined }) => joined)).toHaveLength(4);
     expect(made).toEqual([1, 2]);
   });
 
@@ -222,6 +225,8 @@ describe.each(KINDS)('versions on %s', (kind) => {
       () => lessons.pin({ report: 'unknown' }, 1),
     ];
     for (const one of refused) await expect(one()).rejects.toMatchObject({ code: expect.stringMatching(/^ERC_/) });
+    await lessons.remove({ report: 'unknown' });
+    await lessons.unpin({ report: 'unknown' });
     expect(await lab.count('subject')).toBe(1);
     expect(await lab.count('vote')).toBe(0);
   });
