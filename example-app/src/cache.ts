@@ -155,8 +155,9 @@ export function createCaching(
     namespace: schema,
     identify: (req) => req.user && { user: req.user.id, role: req.user.role },
     types: {
-      // Longer than any engine may take: who gave up waiting would begin a second analysis.
-      ai_insight: { ...COSTLY, wait: '2m' },
+      // Longer than any engine may take: who gave up waiting would begin a second analysis. And those who have waited for one
+      // that failed are told so, and do not ask for it anew, each at a price.
+      ai_insight: { ...COSTLY, wait: '2m', restAfterError: '5s' },
       user_analytics: COSTLY,
       lesson: {},
     },

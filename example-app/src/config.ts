@@ -25,6 +25,8 @@ export interface Config {
   readonly ai: AiConfig | undefined;
   readonly limits: SpendConfig;
   readonly lessons: LessonConfig;
+  /** Keep the lists of the timetable in the database, too: for measuring it. */
+  readonly persistTimetable: boolean;
   /** Empty the platform's own tables and load them again. */
   readonly reload: boolean;
 }
@@ -126,6 +128,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       dailyCents: integer('LESSON_DAILY_CENTS', 200, 0, 1_000_000),
       patienceMs: integer('LESSON_PATIENCE_MS', 120_000, 10, 600_000),
     },
+    persistTimetable: false,
     reload: ['1', 'true', 'yes'].includes(text('RELOAD_DATA') ?? ''),
   };
 }

@@ -95,7 +95,7 @@ export async function startPlatform(
     await caching.connect(dataSource, fresh);
 
     const { reports } = caching;
-    const timetable = createTimetable(reports, dataSource);
+    const timetable = createTimetable(reports, dataSource, config.persistTimetable);
     const uses = new Uses(dataSource, logger);
     undo.push(() => uses.close());
     const insights = {

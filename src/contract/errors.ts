@@ -56,10 +56,11 @@ export class ReportCacheError extends Error {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryMs?: number }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; retryMs?: number; status?: number }) {
     super(`${code}: ${message} ${ERROR_ADVICE[code]}`, options);
     this.code = code;
     this.advice = ERROR_ADVICE[code];
+    if (options?.status !== undefined) this.status = options.status;
     if (options?.retryMs !== undefined) {
       this.status = 429;
       this.headers = { 'Retry-After': String(Math.ceil(options.retryMs / 1000)) };

@@ -9,6 +9,7 @@ import type { ValueCodec } from '../entry/value-codec.js';
 import { found, made, type Answer } from './answer.js';
 import { Background } from './background.js';
 import { Bill, NO_ACCOUNT } from './bill.js';
+import { Failures } from './failures.js';
 import { loaderRun } from './loader-run.js';
 import type { Scopes } from './scope.js';
 import { LATE, TimeLimit } from './time-limit.js';
@@ -19,9 +20,11 @@ export interface Patience {
   readonly softTimeoutMs: number;
   /** In any case, waiting for another caller's loader included. */
   readonly hardTimeoutMs: number;
+  /** For so long after a failure of the loader its error answers in its place. */
+  readonly restAfterErrorMs: number;
 }
 
-export const PATIENT: Patience = { softTimeoutMs: 0, hardTimeoutMs: Infinity };
+export const PATIENT: Patience = { softTimeoutMs: 0, hardTimeoutMs: Infinity, restAfterErrorMs: 0 };
 
 interface Question<T> {
   readonly request: ReadRequest;
@@ -38,6 +41,7 @@ export class Values {
   readonly #clock: Clock;
   readonly #emit: EventSink;
   readonly #background: Background;
+  readonly #failures: Failures;
   readonly #meter: Meter;
   readonly #gate: SpendGate | undefined;
 
@@ -54,6 +58,7 @@ export class Values {
     this.#clock = clock;
     this.#emit = emit;
     this.#background = new Background();
+    this.#failures = new Failures(clock);
     this.#meter = meter;
     this.#gate = gate;
   }
@@ -140,6 +145,13 @@ export class Values {
     load: Load | undefined,
     fallback?: Fallback,
   ): Promise<Answer<T>> {
+    const failure = this.#failures.of(question.request.key);
+    if (failure !== undefined) {
+      load?.decline('error');
+      const kept = this.#take(question, fallback);
+      if (kept === undefined) throw failure.error;
+      return kept;
+    }
     const asked = question.request.looksUp === true ? undefined : this.#gate?.admit(question.request);
     const refusal = asked && (await asked);
     if (refusal !== undefined) {
@@ -169,6 +181,8 @@ export class Values {
         if (second !== LATE) return second;
       }
     } catch (error) {
+      const { restAfterErrorMs } = question.patience;
+      if (restAfterErrorMs > 0) this.#failures.add(question.request.key, error, restAfterErrorMs);
       const kept = this.#take(question, fallback);
       if (kept === undefined) throw error;
       return kept;

@@ -56,6 +56,8 @@ export const DEFAULTS = {
   adaptiveTtl: false as boolean,
   /** Where a stale value will do, it will do at once. */
   softTimeout: '0s' as Duration,
+  /** An error is its own caller's; whoever comes next may have more luck. */
+  restAfterError: '0s' as Duration,
   /** Larger answers pass through. */
   maxEntryBytes: '5mb' as Size,
   /** A packet holds as much; `compression` begins there, too. */

@@ -11,6 +11,7 @@ export interface FreshnessPolicy {
   readonly softTimeoutMs: number;
   /** `Infinity`: none. */
   readonly hardTimeoutMs: number;
+  readonly restAfterErrorMs: number;
 }
 
 /** Beyond it reports are computed many times in one ttl. */
@@ -23,7 +24,7 @@ export function parseFreshness(
   base: FreshnessPolicy | undefined,
   path: string,
 ): FreshnessPolicy {
-  const { grace, jitter, refreshAhead, softTimeout, hardTimeout } = options;
+  const { grace, jitter, refreshAhead, softTimeout, hardTimeout, restAfterError } = options;
   const before = base?.freshness;
   const graceMs =
     grace === undefined && before ? before.graceMs : parseDuration(grace ?? DEFAULTS.grace, `${path}.grace`);
@@ -45,6 +46,10 @@ export function parseFreshness(
       softTimeout === undefined && base
         ? base.softTimeoutMs
         : parseDuration(softTimeout ?? DEFAULTS.softTimeout, `${path}.softTimeout`),
+    restAfterErrorMs:
+      restAfterError === undefined && base
+        ? base.restAfterErrorMs
+        : parseDuration(restAfterError ?? DEFAULTS.restAfterError, `${path}.restAfterError`),
     hardTimeoutMs:
       hardTimeout === undefined ? (base?.hardTimeoutMs ?? Infinity) : parseLimit(hardTimeout, `${path}.hardTimeout`),
   };

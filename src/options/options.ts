@@ -105,6 +105,12 @@ export interface TypeOptions {
    */
   readonly hardTimeout?: Duration;
   /**
+   * Loaders only: for so long after it has failed, whoever asks this process for the same value gets the same error, or the stale value
+   * if there is one, and the loader does not run. For what costs money even where it fails: else each of those who waited runs it
+   * anew. @default '0s'
+   */
+  readonly restAfterError?: Duration;
+  /**
    * Send hits of text and JSON compressed to who accepts it. Each body is compressed once, after somebody has wanted it
    * and has been answered. Switch it off for a report that shows a secret of its reader beside words that others can put
    * into its URL: the size of compressed answers can give such secrets away (BREACH). @default true
@@ -234,7 +240,7 @@ export interface ConnectOptions {
   readonly persist?: boolean;
 }
 
-export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTimeout'> {
+export interface RouteOptions extends Omit<TypeOptions, 'softTimeout' | 'hardTimeout' | 'restAfterError'> {
   /** The report's id in the key and its `report:` tag. @default the path of the request */
   readonly report?: (req: Request) => string | number | bigint;
   /** The query parameters that make a difference; the only way from the query into the key. @default {} */
@@ -272,6 +278,7 @@ export type LoaderOptions = Pick<
   | 'refreshAhead'
   | 'adaptiveTtl'
   | 'softTimeout'
+  | 'restAfterError'
   | 'hardTimeout'
 >;
 

@@ -113,6 +113,7 @@ const POLICY_OPTIONS = [
 const TYPE_OPTIONS = [
   ...POLICY_OPTIONS,
   'softTimeout',
+  'restAfterError',
   'hardTimeout',
 ] as const satisfies readonly (keyof TypeOptions)[];
 const ROUTE_OPTIONS = [

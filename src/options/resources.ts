@@ -3,7 +3,7 @@ import { ReportCacheError } from '../contract/errors.js';
 import { OWN_KINDS, tag, tableTag } from '../entry/tags.js';
 import type { ValueCodec } from '../entry/value-codec.js';
 import { onlyKnown, wrong } from './checks.js';
-import type { LoaderOptions } from './options.js';
+import type { LoaderOptions, TypeOptions } from './options.js';
 import { parsePolicy, type TypePolicy } from './parse.js';
 
 /** An organisation or a semester, as the application names it; 7 and '7' are the same. */
@@ -22,7 +22,7 @@ export interface ResourceScope {
 export type Sources<M, K extends keyof M> = { readonly [N in Exclude<keyof M, K>]: M[N] };
 
 /** One resource of the shape `M`. */
-export interface ResourceOptions<M, K extends keyof M> extends LoaderOptions {
+export interface ResourceOptions<M, K extends keyof M> extends LoaderOptions, Pick<TypeOptions, 'persist'> {
   /** Tables that it is read from: any write to one of them invalidates it, for all organisations. */
   readonly tables?: readonly string[];
   /** Resources that it is derived from. Whatever invalidates one of them, or what that is derived from, invalidates it. */
@@ -77,6 +77,7 @@ export interface ResourcePolicy {
 
 const RESOURCE_OPTIONS = [
   'ttl',
+  'persist',
   'consistency',
   'coalesce',
   'wait',
@@ -85,6 +86,7 @@ const RESOURCE_OPTIONS = [
   'refreshAhead',
   'adaptiveTtl',
   'softTimeout',
+  'restAfterError',
   'hardTimeout',
   'tables',
   'from',

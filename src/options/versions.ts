@@ -163,6 +163,7 @@ const VERSIONS_OPTIONS = [
   'refreshAhead',
   'adaptiveTtl',
   'softTimeout',
+  'restAfterError',
   'hardTimeout',
   'generate',
   'select',
@@ -176,6 +177,8 @@ const DEFAULT_SHARE = 0.8;
 const DEFAULT_MOST = 50;
 /** No generation takes as long, and two of one subject would cost twice. */
 const GENERATION_WAIT = '10m';
+/** Long enough for those who waited, short enough for who tries again. */
+const GENERATION_REST = '5s';
 
 /** @throws ERC_OPTION */
 export function parseVersions<T>(type: string, options: VersionsOptions<T>, base: TypePolicy): VersionsPolicy {
@@ -194,7 +197,7 @@ export function parseVersions<T>(type: string, options: VersionsOptions<T>, base
     throw wrong(`${path}.approval.share`, share, 'a number between 0 and 1');
   count(`${path}.maxVersions`, maxVersions);
   const { ttl = '1h', wait = GENERATION_WAIT, consistency, coalesce, grace, jitter } = options;
-  const { refreshAhead, adaptiveTtl, softTimeout, hardTimeout } = options;
+  const { refreshAhead, adaptiveTtl, softTimeout, hardTimeout, restAfterError = GENERATION_REST } = options;
   const common = {
     ...(consistency && { consistency }),
     ...(coalesce && { coalesce }),
@@ -215,7 +218,7 @@ export function parseVersions<T>(type: string, options: VersionsOptions<T>, base
   return {
     policy: parsePolicy({ ...common, ...served, ...ahead, ttl }, base, path),
     generation: parsePolicy(
-      { ...common, ttl: '1m', grace: '0s', refreshAhead: false, adaptiveTtl: false, softTimeout: '0s' },
+      { ...common, ttl: '1m', grace: '0s', refreshAhead: false, adaptiveTtl: false, softTimeout: '0s', restAfterError },
       base,
       path,
     ),

@@ -71,6 +71,10 @@ interface Kept {
   readonly generated: boolean;
 }
 
+/** What Express' own error handler answers with. */
+const NOT_FOUND = { status: 404 } as const;
+const CONFLICT = { status: 409 } as const;
+
 const LONGEST_REPORT = 500;
 const LONGEST_FILTERS = 4000;
 
@@ -134,10 +138,8 @@ export function createVersions<T>(
     const request = requestOf(subject, policy.generation, { subject: id.hash, after }, [runsTagOf(id)]);
     const { value: version } = await parts.run(request, async (run) => {
       // Somebody may have been faster, in a process that shares nothing with this one but the database.
-      const { latest, versions } = await parts.database().overview(id.hash);
+      const { latest } = await parts.database().overview(id.hash);
       if (latest > after) return latest;
-      if (versions.length >= maxVersions)
-        throw new ReportCacheError('ERC_VERSION', `There are ${versions.length} versions, as many as may be.`);
       const createdAt = clock.now();
       const began = clock.monotonic();
       const version = after + 1;
@@ -223,7 +225,7 @@ export function createVersions<T>(
   function rowOf({ versions }: Overview, version: number): VersionRow {
     const row = versions.find((one) => one.version === version);
     if (row !== undefined) return row;
-    throw new ReportCacheError('ERC_VERSION', `There is no version ${version}.`);
+    throw new ReportCacheError('ERC_VERSION', `There is no version ${version}.`, NOT_FOUND);
   }
 
   return {
@@ -237,7 +239,7 @@ export function createVersions<T>(
         const row = found ?? (await served(id));
         const value = row && (await kept(id, row, found === undefined));
         if (row === undefined || value === undefined)
-          throw new ReportCacheError('ERC_VERSION', 'What was found has been removed meanwhile.');
+          throw new ReportCacheError('ERC_VERSION', 'What was found has been removed meanwhile.', NOT_FOUND);
         if (row.cost) run.carry(row.cost);
         if (found !== undefined) tellFound(request, row, clock.monotonic() - began);
         return value;
@@ -249,11 +251,18 @@ export function createVersions<T>(
     async regenerate(subject, why = {}) {
       const id = idOf(subject);
       const parsed = parseRegeneration(why);
-      const { latest } = await parts.database().overview(id.hash);
+      const { latest, versions } = await parts.database().overview(id.hash);
+      if (versions.length >= maxVersions)
+        throw new ReportCacheError(
+          'ERC_VERSION',
+          `There are ${versions.length} versions, as many as may be.`,
+          CONFLICT,
+        );
       const { version, own } = await generate(subject, id, latest, parsed);
       const row = rowOf(await parts.database().overview(id.hash), version);
       const value = await kept(id, row, true);
-      if (value === undefined) throw new ReportCacheError('ERC_VERSION', `Version ${version} was removed meanwhile.`);
+      if (value === undefined)
+        throw new ReportCacheError('ERC_VERSION', `Version ${version} was removed meanwhile.`, NOT_FOUND);
       return answer({ value, cached: false, joined: !own, source: 'loader' });
     },
 
@@ -277,7 +286,7 @@ export function createVersions<T>(
       const id = idOf(subject);
       const row = rowOf(await parts.database().overview(id.hash), version);
       const value = await kept(id, row, false);
-      if (value === undefined) throw new ReportCacheError('ERC_VERSION', `There is no version ${version}.`);
+      if (value === undefined) throw new ReportCacheError('ERC_VERSION', `There is no version ${version}.`, NOT_FOUND);
       return answer({ value, cached: false, joined: false, source: 'database' });
     },
 
@@ -315,7 +324,8 @@ export function createVersions<T>(
       return change(id, async (its, before) => {
         const now = servedOf(before) ?? 0;
         const previous = before.versions.find(({ version }) => version < now);
-        if (previous === undefined) throw new ReportCacheError('ERC_VERSION', `There is no version before ${now}.`);
+        if (previous === undefined)
+          throw new ReportCacheError('ERC_VERSION', `There is no version before ${now}.`, CONFLICT);
         await its.pin(id.hash, previous.version);
         return previous.version;
       });

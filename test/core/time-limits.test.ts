@@ -409,3 +409,42 @@ function computationOf() {
     readFromReplica: () => undefined,
   };
 }
+
+describe('a loader that rests after an error', () => {
+  const restAfterErrorMs = 5000;
+
+  it('has its error told to all who waited, and to who comes soon after; then it runs again', async () => {
+    const { load, clock } = setUp({ restAfterErrorMs });
+    const { loader, fail, runs } = held<string>();
+    const waiting = Array.from({ length: 10 }, () => load(loader));
+    const told = Promise.allSettled(waiting);
+    await tick();
+    fail(new Error('the model is away'));
+    expect((await told).map((one) => one.status === 'rejected' && (one.reason as Error).message)).toEqual(
+      Array.from({ length: 10 }, () => 'the model is away'),
+    );
+    expect(runs()).toBe(1);
+    clock.advance(restAfterErrorMs - 1);
+    await expect(load(loader)).rejects.toThrow('the model is away');
+    expect(await load(() => 'another value', { key: 'another' })).toBe('another value');
+    clock.advance(1);
+    expect(await load(() => 'back')).toBe('back');
+    expect(runs()).toBe(1);
+  });
+
+  it('is not asked for what somebody else has stored meanwhile', async () => {
+    const { load, cache } = setUp({ restAfterErrorMs });
+    await expect(load(never)).rejects.toThrow('loaded');
+    await (
+      await lead(cache.read(request({ freshness })))
+    ).store({ ...draft(''), body: structuredCodec.encode('theirs') });
+    expect(await load(never)).toBe('theirs');
+  });
+
+  it('leaves the stale value to who asks', async () => {
+    const { load, clock } = await setUpStale({ restAfterErrorMs, softTimeoutMs: 100 });
+    expect(await load(never)).toBe('old');
+    clock.advance(1000);
+    expect(await load(never)).toBe('old');
+  });
+});

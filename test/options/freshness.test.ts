@@ -33,6 +33,7 @@ describe('the options around the end of a ttl', () => {
     expect(parseFreshness({ grace: '0s', refreshAhead: 1.5, softTimeout: '1s' }, 60_000, type, 'r')).toEqual({
       freshness: { graceMs: 0, jitter: 0.2, refreshAhead: 1.5 },
       softTimeoutMs: 1000,
+      restAfterErrorMs: 0,
       hardTimeoutMs: 3000,
     });
     expect(parseFreshness({ jitter: 0, refreshAhead: false }, 60_000, type, 'r').freshness).toEqual({

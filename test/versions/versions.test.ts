@@ -93,6 +93,7 @@ describe.each(KINDS)('versions on %s', (kind) => {
     let fails = true;
     const { lessons } = await lab.start({
       versions: {
+        restAfterError: '0s',
         generate: () => {
           if (fails) throw new Error('the model is away');
           return { title: 'made', steps: [] };
@@ -107,6 +108,22 @@ describe.each(KINDS)('versions on %s', (kind) => {
     fails = true;
     await expect(lessons.regenerate(subject)).rejects.toThrow('the model is away');
     expect(await lessons.list(subject)).toHaveLength(1);
+  });
+
+  it('one that fails is not tried again by each of those who waited, nor by who comes in the next moment', async () => {
+    let runs = 0;
+    const { lessons } = await lab.start({
+      versions: {
+        generate: async () => {
+          runs += 1;
+          throw new Error('the model is away');
+        },
+      },
+    });
+    const told = await Promise.allSettled(Array.from({ length: 10 }, () => lessons.get(subject)));
+    expect(told.filter(({ status }) => status === 'rejected')).toHaveLength(10);
+    await expect(lessons.get(subject)).rejects.toThrow('the model is away');
+    expect(runs).toBe(1);
   });
 
   it('what JSON would change is refused, and nothing is saved', async () => {
@@ -171,11 +188,11 @@ describe.each(KINDS)('versions on %s', (kind) => {
     expect(await lessons.get(subject)).toMatchObject({ version: 2 });
     expect(await lessons.rollback(subject)).toBe(1);
     expect(await lessons.get(subject)).toMatchObject({ version: 1 });
-    await expect(lessons.rollback(subject)).rejects.toMatchObject({ code: 'ERC_VERSION' });
+    await expect(lessons.rollback(subject)).rejects.toMatchObject({ code: 'ERC_VERSION', status: 409 });
     expect(await lessons.get(subject)).toMatchObject({ version: 1 });
     await lessons.unpin(subject);
     expect(await lessons.get(subject)).toMatchObject({ version: 3 });
-    await expect(lessons.pin(subject, 4)).rejects.toMatchObject({ code: 'ERC_VERSION' });
+    await expect(lessons.pin(subject, 4)).rejects.toMatchObject({ code: 'ERC_VERSION', status: 404 });
   });
 
   it('a version that is removed is not served, and its number is not given again', async () => {
@@ -202,7 +219,7 @@ describe.each(KINDS)('versions on %s', (kind) => {
     const { lessons } = await lab.start({ versions: { maxVersions: 2 } });
     await lessons.get(subject);
     await lessons.regenerate(subject);
-    await expect(lessons.regenerate(subject)).rejects.toMatchObject({ code: 'ERC_VERSION' });
+    await expect(lessons.regenerate(subject)).rejects.toMatchObject({ code: 'ERC_VERSION', status: 409 });
     await lessons.remove(subject, 1);
     expect(await lessons.regenerate(subject)).toMatchObject({ version: 3 });
   });

@@ -1,5 +1,5 @@
-// The cache of tests and measurements: a busy machine answers late, and what Redis or the database does not answer in time is no HIT.
+// The cache of tests and measurements: what a busy machine brings late from Redis, the database or a sweeper is no HIT.
 import { createReportCache } from '../cache.js';
 
 export const patient: typeof createReportCache = (options) =>
-  createReportCache({ ...options, redisDeadline: '5s', databaseDeadline: '5s' });
+  createReportCache({ ...options, redisDeadline: '5s', lambda: '20s', databaseDeadline: '5s' });

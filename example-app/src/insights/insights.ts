@@ -6,7 +6,6 @@ import { notFound, Problem } from '../problem.js';
 import type { Query } from '../reports/sql.js';
 import { type Engine, ENGINE_FAILURES, EngineError, type InsightText } from './engine.js';
 import { type Figures, figuresOf } from './figures.js';
-import { Resting } from './resting.js';
 
 export interface Insight {
   readonly model: string;
@@ -24,7 +23,6 @@ export interface Insights {
 export function createInsights(reports: Reports, dataSource: DataSource, engines: readonly Engine[]): Insights {
   const query: Query = (sql, parameters) => dataSource.query(sql, [...parameters]);
   const enrolments = dataSource.getRepository(Enrolment);
-  const resting = new Resting();
 
   return {
     engines: engines.map(({ name }) => name),
@@ -44,9 +42,7 @@ export function createInsights(reports: Reports, dataSource: DataSource, engines
         // Its own kind: grades and enrolments, not every page that the student reads.
         tags: [tag('marks', studentId), CATALOGUE],
       } as const;
-      const attempt = `${studentId} ${subject} ${name}`;
       const loading = reports.getOrLoadAnswer<Insight>(request, async (run) => {
-        resting.check(attempt, Date.now());
         const figures = await figuresOf(query, studentId, subject);
         try {
           const { text, usage } = await engine.analyse(figures);
@@ -54,9 +50,8 @@ export function createInsights(reports: Reports, dataSource: DataSource, engines
           return { model: usage.model, figures, insight: text };
         } catch (error) {
           if (!(error instanceof EngineError)) throw error;
-          // Spent all the same; once, and not by those who are told of it while it rests.
+          // Spent all the same.
           if (error.details.usage !== undefined) run.cost(error.details.usage);
-          resting.failed(attempt, error, Date.now());
           throw error;
         }
       });

@@ -23,6 +23,7 @@ export function organizationRoutes(
   const cached = (ttl: (typeof TTL)[keyof typeof TTL]) =>
     reports.cache('custom', {
       ttl,
+      persist: timetable.persist,
       share: 'everyone',
       report: (req) => `organization-${idOf(req, 'id')}`,
       filters: { semester: SEMESTERS },

@@ -61,13 +61,16 @@ const codec: ValueCodec = {
 export type Whole = { readonly [K in ResourceName]: TimetableShape[K] };
 
 export interface Timetable {
+  /** Whether the lists are kept in the database, too, made up as they are sent. */
+  readonly persist: boolean;
   readonly resources: Resources<TimetableShape>;
   /** All of them; what several are derived from is loaded once. */
   whole(organization: number, semester?: string): Promise<Whole>;
   loads(organization: number): Readonly<Record<ResourceName, LoadCount>>;
 }
 
-export function createTimetable(reports: Reports, dataSource: DataSource): Timetable {
+/** @param persist worth it where a list costs more than reading it as one row; these do not, but for demonstrations */
+export function createTimetable(reports: Reports, dataSource: DataSource, persist = false): Timetable {
   const query: Query = (sql, parameters) => dataSource.query(sql, [...parameters]);
   const counts = new LoadCounts();
 
@@ -85,15 +88,17 @@ export function createTimetable(reports: Reports, dataSource: DataSource): Timet
     courses: {
       ttl: TTL.courses,
       codec,
+      persist,
       load: counted('courses', (_, { organization, semester }) => query(COURSES, [organization, semester ?? null])),
     },
-    faculty: { ttl: TTL.faculty, bySemester: false, codec, load: counted('faculty', rowsOf(FACULTY)) },
-    rooms: { ttl: TTL.rooms, bySemester: false, codec, load: counted('rooms', rowsOf(ROOMS)) },
-    students: { ttl: TTL.students, bySemester: false, codec, load: counted('students', rowsOf(STUDENTS)) },
+    faculty: { ttl: TTL.faculty, bySemester: false, codec, persist, load: counted('faculty', rowsOf(FACULTY)) },
+    rooms: { ttl: TTL.rooms, bySemester: false, codec, persist, load: counted('rooms', rowsOf(ROOMS)) },
+    students: { ttl: TTL.students, bySemester: false, codec, persist, load: counted('students', rowsOf(STUDENTS)) },
     config: {
       ttl: TTL.config,
       bySemester: false,
       codec,
+      persist,
       load: counted('config', async (_, { organization }) => {
         const [grid] = await query<Grid>(CONFIG, [organization]);
         if (grid === undefined) throw notFound(`timetable of organization ${organization}`);
@@ -103,6 +108,7 @@ export function createTimetable(reports: Reports, dataSource: DataSource): Timet
     departments: {
       ttl: TTL.departments,
       codec,
+      persist,
       from: ['courses'],
       load: counted('departments', ({ courses }) =>
         [...new Set(courses.map(({ departmentId }) => departmentId))].toSorted((a, b) => (a < b ? -1 : 1)),
@@ -111,6 +117,7 @@ export function createTimetable(reports: Reports, dataSource: DataSource): Timet
     time_slots: {
       ttl: TTL.time_slots,
       codec,
+      persist,
       from: ['config', 'departments'],
       load: counted('time_slots', ({ config, departments }) => slotsOf(config, departments)),
     },
@@ -120,6 +127,7 @@ export function createTimetable(reports: Reports, dataSource: DataSource): Timet
     Promise.all(RESOURCE_NAMES.map(async (name): Promise<[ResourceName, T]> => [name, await value(name)]));
 
   return {
+    persist,
     resources,
     whole: async (organization, semester) =>
       Object.fromEntries(await forEach((name) => resources.get(name, organization, semester))) as unknown as Whole,
