@@ -1,6 +1,5 @@
 // A request and its answer, as handlers see them: no Express in here.
-import type { AdminAction } from '../options/admin.js';
-import type { DomainEvent } from '../options/admin.js';
+import type { AdminAction, DomainEvent } from '../options/admin.js';
 import type { ManagedCache } from './cache.js';
 
 export interface AdminRequest {

@@ -1,6 +1,6 @@
 // What each route of the management API does: pure functions of a request and a cache.
 import type { ReportCacheError } from '../contract/errors.js';
-import type { Outcome } from '../contract/statistics.js';
+import type { Outcome, StatisticsBucket } from '../contract/statistics.js';
 import { summarizeCosts } from '../costs/days.js';
 import { EVERYTHING, tag } from '../entry/tags.js';
 import { hitRateOf } from '../stats/buckets.js';
@@ -10,44 +10,33 @@ const ok = (body: unknown): AdminAnswer => ({ status: 200, body });
 
 // Looking
 
+const rateOf = (buckets: readonly StatisticsBucket[], type?: string) => {
+  const { hits, misses, hitRate: hit_rate, requests: total_requests } = hitRateOf(buckets, type);
+  return { hits, misses, hit_rate, total_requests };
+};
+
 export const stats: AdminHandler = async (_request, { cache }) => {
   const { buckets, complete, lastUpdated } = await cache.statistics();
-  const { hits, misses, hitRate, requests } = hitRateOf(buckets);
   const outcomes: Partial<Record<Outcome, number>> = {};
   for (const { types } of buckets)
     for (const counts of Object.values(types))
       for (const [outcome, count] of Object.entries(counts))
         outcomes[outcome as Outcome] = (outcomes[outcome as Outcome] ?? 0) + (count?.times ?? 0);
-  const byType = Object.fromEntries(
-    cache.types().flatMap((type) => {
-      const rate = hitRateOf(buckets, type);
-      return rate.requests === 0 ? [] : [[type, { ...rate, hit_rate: rate.hitRate }]];
-    }),
-  );
+  const named = new Set(buckets.flatMap(({ types }) => Object.keys(types)));
+  const byType = [...named].map((type) => [type, rateOf(buckets, type)] as const);
   return ok({
     complete,
     last_updated: lastUpdated,
-    total: { requests, hits, misses, hit_rate: hitRate, outcomes },
-    types: byType,
+    total: { ...rateOf(buckets), outcomes },
+    types: Object.fromEntries(byType.filter(([, { total_requests }]) => total_requests > 0)),
     memory: cache.memory(),
     series: buckets,
   });
 };
 
-export const hitRate: AdminHandler = async ({ query }, { cache }) => {
-  const { type } = query;
-  if (type !== undefined && !cache.types().includes(type))
-    throw badRequest(`There is no report type "${type.slice(0, 64)}"; there are ${cache.types().join(', ')}.`);
+export const hitRate: AdminHandler = async ({ query: { type } }, { cache }) => {
   const { buckets, complete, lastUpdated } = await cache.statistics();
-  const rate = hitRateOf(buckets, type);
-  return ok({
-    hits: rate.hits,
-    misses: rate.misses,
-    hit_rate: rate.hitRate,
-    total_requests: rate.requests,
-    last_updated: lastUpdated,
-    complete,
-  });
+  return ok({ ...rateOf(buckets, type), last_updated: lastUpdated, complete });
 };
 
 /** 503 for whoever balances load or pages people by status: the reports are still served, computed each time. */

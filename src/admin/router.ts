@@ -1,9 +1,9 @@
 // The management API as one Express handler: who may, what is asked, the answer, and a record of who has changed what.
 import type { Request, RequestHandler, Response } from 'express';
 import { errorName } from '../contract/errors.js';
-import type { EventSink } from '../contract/events.js';
+import type { CacheEvent, EventSink } from '../contract/events.js';
 import type { Identity } from '../contract/identity.js';
-import type { AdminOptions } from '../options/admin.js';
+import type { AdminAction, AdminOptions } from '../options/admin.js';
 import type { ManagedCache } from './cache.js';
 import { AdminProblem, badRequest, type AdminAnswer, type AdminContext, type AdminRequest } from './exchange.js';
 import { isClientError } from './handlers.js';
@@ -36,7 +36,7 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
     }
   };
 
-  const mayDo = async (req: Request, { route: { action } }: Match): Promise<boolean> => {
+  const mayDo = async (req: Request, action: AdminAction): Promise<boolean> => {
     try {
       return (await authorize(req, action)) === true;
     } catch (error) {
@@ -55,13 +55,17 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
     const match = matchRoute(req.method, req.path);
     // Who may not even look is told nothing of what there is.
     if (match === undefined || 'allowed' in match) {
-      const looking = { route: ROUTES[0], params: {} } as Match;
-      if (!(await mayDo(req, looking))) throw new AdminProblem(403, 'forbidden', 'You may not do that.');
+      if (!(await mayDo(req, 'read'))) throw new AdminProblem(403, 'forbidden', 'You may not do that.');
       if (match === undefined) throw new AdminProblem(404, 'not-found', 'There is nothing here.');
       res.setHeader('Allow', match.allowed.join(', '));
       throw new AdminProblem(405, 'method-not-allowed', `This path takes ${match.allowed.join(', ')}.`);
     }
-    if (!(await mayDo(req, match))) throw new AdminProblem(403, 'forbidden', 'You may not do that.');
+    const { action } = match.route;
+    const changes = action !== 'read';
+    if (!(await mayDo(req, action))) {
+      if (changes) record(identity, match, { params: match.params, query: {}, body: {} }, 'denied');
+      throw new AdminProblem(403, 'forbidden', 'You may not do that.');
+    }
     const sent: AdminRequest = {
       params: match.params,
       query: queryOf(req),
@@ -69,7 +73,6 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
     };
     checkInput(match.route, sent);
     const context: AdminContext = { cache, events, openApi: () => openApiOf(ROUTES, req.baseUrl) };
-    const changes = match.route.action !== 'read';
     try {
       const done = await match.route.handler(sent, context);
       if (changes) record(identity, match, sent, 'done');
@@ -86,7 +89,7 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
     { user }: Identity,
     { route, params }: Match,
     { query, body }: AdminRequest,
-    outcome: 'done' | 'refused' | 'failed',
+    outcome: Extract<CacheEvent, { kind: 'managed' }>['outcome'],
   ): void {
     const dryRun = query['dry_run'] === 'true' || body['dry_run'] === true;
     const what = `${route.method} ${route.path}`;

@@ -217,7 +217,8 @@ export type Happening =
       readonly what: string;
       readonly names: readonly string[];
       readonly dryRun: boolean;
-      readonly outcome: 'done' | 'refused' | 'failed';
+      /** `denied`: he may not; `refused`: something is wrong with what he has sent. */
+      readonly outcome: 'done' | 'denied' | 'refused' | 'failed';
     }
   /** Views of versions could not be told to the database; `waiting` of them are told later. `error`: class and code. */
   | { readonly kind: 'viewsFailed'; readonly error: string; readonly waiting: number }

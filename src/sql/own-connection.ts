@@ -27,6 +27,8 @@ export class OwnConnection {
   /** When it is over. Never rejects. */
   #ended: Promise<unknown> = Promise.resolve();
   #closed = false;
+  /** Runners that have been given back, or are about to be. */
+  readonly #given = new WeakSet<OwnRunner>();
 
   constructor(private readonly parts: OwnConnectionParts) {}
 
@@ -35,8 +37,7 @@ export class OwnConnection {
     try {
       return await this.#inTime(runner, sql, parameters);
     } catch (error) {
-      if (error instanceof Silence) this.#cut(runner);
-      else await this.#drop(runner);
+      this.#cut(runner);
       throw error;
     }
   };
@@ -58,7 +59,9 @@ export class OwnConnection {
     this.#runner = undefined;
     // While it is still being connected there is nothing to give back, and afterwards nobody would do it.
     await this.#answered;
-    await runner?.release().catch(() => undefined);
+    if (runner === undefined || this.#given.has(runner)) return;
+    this.#given.add(runner);
+    await runner.release().catch(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -71,13 +74,15 @@ export class OwnConnection {
     return (this.#runner ??= this.parts.createRunner());
   }
 
-  async #drop(runner: OwnRunner): Promise<void> {
-    if (this.#runner === runner) await this.release();
-  }
-
-  /** Given back as it is, the next one to take it from the pool would wait behind the statement that hangs. */
+  /**
+   * Given back as it is, the next one to take it from the pool would wait behind the statement that hangs, or have a connection that is
+   * just being closed from the other side. Of several statements that fail on it the first one sees to it: whom the pool has given
+   * it to by then must not lose it.
+   */
   #cut(runner: OwnRunner): void {
     if (this.#runner === runner) this.#runner = undefined;
+    if (this.#given.has(runner)) return;
+    this.#given.add(runner);
     const gone = isConnected(runner) ? cut(runner) : this.#ended;
     void gone.then(() => runner.release().catch(() => undefined));
   }
@@ -88,7 +93,7 @@ export class OwnConnection {
     this.#ended = work.catch(() => undefined);
     const answered = new Promise<unknown>((resolve, reject) => {
       const timer = clock.after(patienceMs, () => {
-        reject(new Silence(`No answer from the database within ${patienceMs} ms.`));
+        reject(new Error(`No answer from the database within ${patienceMs} ms.`));
       });
       work.then(
         (value) => {
@@ -105,8 +110,6 @@ export class OwnConnection {
     return answered;
   }
 }
-
-class Silence extends Error {}
 
 /**
  * Breaks it. Resolves once it may be given back. The pool of node-postgres learns of the end from the socket, a moment later: in that

@@ -222,7 +222,7 @@ describe('what it tells', () => {
     const { json } = await ask('GET', '/stats', 'viewer');
     expect(json).toMatchObject({ complete: true, types: { analytics: { misses: 2 } }, memory: { entries: 2 } });
     expect(json['series']).toHaveLength(1);
-    const { hits, requests } = json['total'] as { hits: number; requests: number };
+    const { hits, total_requests: requests } = json['total'] as { hits: number; total_requests: number };
     expect(requests).toBe(hits + 2);
     const { json: rate } = await ask('GET', '/hit-rate');
     expect(rate).toMatchObject({
@@ -330,11 +330,13 @@ describe('what it changes', () => {
     await ask('DELETE', '/secret-report?dry_run=true', 'editor');
     await ask('POST', '/invalidate', 'editor', { pattern: '***' });
     await ask('GET', '/stats');
+    await ask('DELETE', '/', 'editor');
     const managed = events.filter(({ kind }) => kind === 'managed');
     expect(managed).toMatchObject([
       { user: '7', what: 'POST /invalidate', names: ['report'], dryRun: false, outcome: 'done' },
       { user: '7', what: 'DELETE /{report}', names: ['report'], dryRun: true, outcome: 'done' },
       { user: '7', what: 'POST /invalidate', names: ['pattern'], dryRun: false, outcome: 'refused' },
+      { user: '7', what: 'DELETE /', names: [], dryRun: false, outcome: 'denied' },
     ]);
     expect(JSON.stringify(managed)).not.toContain('secret');
   });

@@ -115,15 +115,35 @@ describe('one connection', () => {
     await expect(own.ask('c')).rejects.toThrow('closed');
   });
 
-  it('that fails is given back, and the next statement takes another', async () => {
+  it('that fails is cut, because it may be closing, and the next statement takes another', async () => {
     const first = runner(() => Promise.reject(new Error('terminated')));
     const { own } = over(
       first,
       runner(async () => 'answer'),
     );
     await expect(own.ask('a')).rejects.toThrow('terminated');
-    expect(first.destroyed).toEqual(['released']);
+    await once(first.databaseConnection.connection.stream, 'close');
+    await new Promise(setImmediate);
+    expect(first.destroyed).toEqual(['cut', 'released']);
     expect(await own.ask('b')).toBe('answer');
+  });
+
+  it('RACE two statements fail on it: it is given back once, and what somebody else has by then is left alone', async () => {
+    const first = runner((sql) =>
+      sql === 'a' ? Promise.reject(new Error('terminated')) : new Promise(() => undefined),
+    );
+    const { own, clock } = over(first);
+    const failing = own.ask('a').catch((error: Error) => error.message);
+    const hanging = own.ask('b').catch((error: Error) => error.message);
+    expect(await failing).toBe('terminated');
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(first.destroyed).toEqual(['cut', 'released']);
+    clock.advance(4000);
+    expect(await hanging).toMatch('4000 ms');
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(first.destroyed).toEqual(['cut', 'released']);
   });
 
   it('that does not answer is cut, so that nobody gets it from the pool', async () => {
