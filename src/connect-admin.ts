@@ -10,8 +10,7 @@ import { LATE, TimeLimit } from './core/time-limit.js';
 import { parseGuard } from './entry/codec.js';
 import { EVERYTHING, keyTag } from './entry/tags.js';
 import { parseAdmin, type AdminOptions } from './options/admin.js';
-import { DEFAULTS } from './options/defaults.js';
-import { parseDuration } from './options/duration.js';
+import { BOUNDS } from './options/defaults.js';
 import { RedisStatistics } from './stats/redis-statistics.js';
 import { Statistics } from './stats/statistics.js';
 import type { MemoryStore } from './stores/memory/memory-store.js';
@@ -48,7 +47,7 @@ export class Management {
     const keys = redisKeys(namespace, version, '');
     const nameOf = (bucket: number) => keys.statistics(bucket);
     const shared = redis && new RedisStatistics({ client: redis, nameOf, inTime });
-    const flushMs = parseDuration(DEFAULTS.statisticsFlush, 'statisticsFlush');
+    const flushMs = BOUNDS.statisticsFlushMs;
     this.#statistics = new Statistics({ shared, isType, flushMs, clock });
     this.#recent = new RecentInvalidations(clock);
     this.#entries = redis && new RedisEntries({ client: redis, keys, inTime });

@@ -4,8 +4,7 @@ import { ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
 import type { Tag } from './entry/tags.js';
 import { obstacleTo, type Holding } from './obstacle.js';
-import { DEFAULTS } from './options/defaults.js';
-import { parseDuration } from './options/duration.js';
+import { BOUNDS } from './options/defaults.js';
 import { askAs, type DataSourceLike, type QueryRunnerLike } from './typeorm/typeorm-like.js';
 import { versionDialectOf } from './versions/migrations.js';
 import { SqlVersions, type Transact } from './versions/sql-versions.js';
@@ -40,7 +39,7 @@ export class VersionKeeping {
 
   constructor(private readonly parts: VersionKeepingParts) {
     const { clock, emit } = parts;
-    const flushMs = parseDuration(DEFAULTS.viewFlush, 'viewFlush');
+    const flushMs = BOUNDS.viewFlushMs;
     this.views = new ViewCounts({ add: (count) => this.database.addViews(count), flushMs, clock, emit });
   }
 

@@ -49,7 +49,6 @@ export type {
   Warmed,
 } from './options/resources.js';
 export type { AdminAction, AdminOptions, DomainEvent } from './options/admin.js';
-export type { Count, HitRate, Outcome, StatisticsBucket, StatisticsReport } from './contract/statistics.js';
 export type { CostOptions, CostRange, Price, SpendLimit, SpendLimits } from './options/cost-options.js';
 export type {
   GenerationRun,

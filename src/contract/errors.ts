@@ -38,9 +38,9 @@ export function errorText(error: unknown): string {
 
 /** Class and code, for what is not to be repeated: messages of databases show values. */
 export function errorName(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error;
-  const code: unknown = Reflect.get(error, 'code');
-  return typeof code === 'string' ? `${error.name} ${code}` : error.name;
+  const name = error instanceof Error ? error.name : typeof error;
+  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+  return typeof code === 'string' ? `${name} ${code}` : name;
 }
 
 /**

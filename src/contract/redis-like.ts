@@ -30,3 +30,23 @@ export interface SubscriberLike {
   subscribe(...channels: string[]): Promise<unknown>;
   disconnect(): void;
 }
+
+/**
+ * Several commands in one round trip; one that fails fails all. Not for what has to be atomic.
+ * @throws where Redis is not connected, or does not answer `inTime`
+ */
+export async function askTogether(
+  client: RedisLike,
+  commands: readonly (readonly [name: string, ...args: (string | number)[]])[],
+  inTime: <T>(answer: Promise<T>) => Promise<T>,
+): Promise<readonly unknown[]> {
+  if (!isUsable(client)) throw new Error('Redis is not connected.');
+  if (commands.length === 0) return [];
+  const pipeline = client.pipeline();
+  for (const [name, ...args] of commands) pipeline.call(name, ...args);
+  const answers = (await inTime(pipeline.exec())) ?? [];
+  return answers.map(([error, answer]) => {
+    if (error !== null) throw error;
+    return answer;
+  });
+}

@@ -22,6 +22,7 @@ export const cause = oneOf(
   'delete',
   'clear',
   'resource',
+  'admin',
   'view',
   'superseded',
   'several',

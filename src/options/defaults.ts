@@ -92,10 +92,6 @@ export const DEFAULTS = {
   viewTimeout: '10m' as Duration,
   /** What a process that is killed may lose of its counts; a statement in so long is nothing to a database. */
   costFlush: '10s' as Duration,
-  /** Likewise of the views of versions. */
-  viewFlush: '10s' as Duration,
-  /** Likewise of the counts of a day, which are looked at while they are made. */
-  statisticsFlush: '5s' as Duration,
   /** Nobody is turned away unless it was asked for. */
   overload: 'compute' as const,
 } as const;
@@ -121,6 +117,9 @@ export const BOUNDS = {
   privateMs: 1000,
   /** How long `close()` waits for computations that are running, and for writers without an answer, ms. */
   closeMs: 2000,
+  /** What a killed process may lose of the views of versions, ms; and of the counts of a day, which are looked at while they are made. */
+  viewFlushMs: 10_000,
+  statisticsFlushMs: 5000,
   /** Views that a process refreshes at once: each takes a connection of the application's pool. */
   refreshes: 2,
   /** The longest that a persisted report stays in memory and Redis; then it is looked up in the database again, ms. */

@@ -11,7 +11,14 @@ import { count, oneOf, onlyKnown, wrong } from './checks.js';
 import { BOUNDS, DEFAULT_TYPES, DEFAULTS } from './defaults.js';
 import { FOREVER_MS, parseDuration, parseSize, type Size } from './duration.js';
 import { parseFreshness, type FreshnessPolicy } from './freshness.js';
-import type { CompressOptions, ConnectOptions, ReportCacheOptions, RouteOptions, TypeOptions } from './options.js';
+import type {
+  CompressOptions,
+  ConnectOptions,
+  LoaderOptions,
+  ReportCacheOptions,
+  RouteOptions,
+  TypeOptions,
+} from './options.js';
 
 /** What the browser is told; a number is a lifetime in seconds. */
 export type ResolvedBrowser = 'revalidate' | 'ttl' | 'no-store' | number;
@@ -116,6 +123,20 @@ const TYPE_OPTIONS = [
   'restAfterError',
   'hardTimeout',
 ] as const satisfies readonly (keyof TypeOptions)[];
+/** Of resources and versions, beside their own: {@link LoaderOptions}. */
+export const LOADER_OPTIONS = [
+  'ttl',
+  'consistency',
+  'coalesce',
+  'wait',
+  'grace',
+  'jitter',
+  'refreshAhead',
+  'adaptiveTtl',
+  'softTimeout',
+  'restAfterError',
+  'hardTimeout',
+] as const satisfies readonly (keyof LoaderOptions)[];
 const ROUTE_OPTIONS = [
   ...POLICY_OPTIONS,
   'report',

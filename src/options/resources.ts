@@ -4,7 +4,7 @@ import { OWN_KINDS, tag, tableTag } from '../entry/tags.js';
 import type { ValueCodec } from '../entry/value-codec.js';
 import { onlyKnown, wrong } from './checks.js';
 import type { LoaderOptions, TypeOptions } from './options.js';
-import { parsePolicy, type TypePolicy } from './parse.js';
+import { LOADER_OPTIONS, parsePolicy, type TypePolicy } from './parse.js';
 
 /** An organisation or a semester, as the application names it; 7 and '7' are the same. */
 export type ResourceId = string | number | bigint;
@@ -76,18 +76,8 @@ export interface ResourcePolicy {
 }
 
 const RESOURCE_OPTIONS = [
-  'ttl',
+  ...LOADER_OPTIONS,
   'persist',
-  'consistency',
-  'coalesce',
-  'wait',
-  'grace',
-  'jitter',
-  'refreshAhead',
-  'adaptiveTtl',
-  'softTimeout',
-  'restAfterError',
-  'hardTimeout',
   'tables',
   'from',
   'bySemester',

@@ -5,7 +5,7 @@ import type { LoaderRun } from '../contract/loader.js';
 import { jsonCodec, type ValueCodec } from '../entry/value-codec.js';
 import { count, onlyKnown, wrong } from './checks.js';
 import type { LoaderOptions } from './options.js';
-import { parsePolicy, type TypePolicy } from './parse.js';
+import { LOADER_OPTIONS, parsePolicy, type TypePolicy } from './parse.js';
 
 /** Of what there are versions: one lesson, for example. */
 export interface VersionedSubject {
@@ -154,17 +154,7 @@ export interface VersionsPolicy {
 }
 
 const VERSIONS_OPTIONS = [
-  'ttl',
-  'consistency',
-  'coalesce',
-  'wait',
-  'grace',
-  'jitter',
-  'refreshAhead',
-  'adaptiveTtl',
-  'softTimeout',
-  'restAfterError',
-  'hardTimeout',
+  ...LOADER_OPTIONS,
   'generate',
   'select',
   'approval',
@@ -176,16 +166,25 @@ const DEFAULT_NET = 10;
 const DEFAULT_SHARE = 0.8;
 const DEFAULT_MOST = 50;
 /** No generation takes as long, and two of one subject would cost twice. */
-const GENERATION_WAIT = '10m';
+const GENERATION_WAIT = '10m' as const;
 /** Long enough for those who waited, short enough for who tries again. */
 const GENERATION_REST = '5s';
+/** What is made once is not made anew because time passes. */
+const MADE_ONCE = { ttl: '1m', grace: '0s', refreshAhead: false, adaptiveTtl: false, softTimeout: '0s' } as const;
 
 /** @throws ERC_OPTION */
 export function parseVersions<T>(type: string, options: VersionsOptions<T>, base: TypePolicy): VersionsPolicy {
   const path = `versions(${type})`;
   if (typeof options !== 'object') throw wrong(path, options, 'its options');
   onlyKnown(options, VERSIONS_OPTIONS, `${path}.`);
-  const { generate, select = 'best', approval = {}, maxVersions = DEFAULT_MOST, codec = jsonCodec } = options;
+  const {
+    generate,
+    select = 'best',
+    approval = {},
+    maxVersions = DEFAULT_MOST,
+    codec = jsonCodec,
+    ...loader
+  } = options;
   if (typeof generate !== 'function') throw wrong(`${path}.generate`, generate, 'a function');
   if (typeof select !== 'function' && !['best', 'votes', 'newest'].includes(select))
     throw wrong(`${path}.select`, select, "'best', 'votes', 'newest' or a function");
@@ -196,32 +195,12 @@ export function parseVersions<T>(type: string, options: VersionsOptions<T>, base
   if (typeof share !== 'number' || !(share >= 0 && share <= 1))
     throw wrong(`${path}.approval.share`, share, 'a number between 0 and 1');
   count(`${path}.maxVersions`, maxVersions);
-  const { ttl = '1h', wait = GENERATION_WAIT, consistency, coalesce, grace, jitter } = options;
-  const { refreshAhead, adaptiveTtl, softTimeout, hardTimeout, restAfterError = GENERATION_REST } = options;
-  const common = {
-    ...(consistency && { consistency }),
-    ...(coalesce && { coalesce }),
-    ...(hardTimeout && { hardTimeout }),
-    wait,
-    // The versions' own tables keep them.
-    persist: false,
-  };
-  const served = {
-    ...(grace && { grace }),
-    ...(jitter !== undefined && { jitter }),
-    ...(softTimeout && { softTimeout }),
-  };
-  const ahead = {
-    ...(refreshAhead !== undefined && { refreshAhead }),
-    ...(adaptiveTtl !== undefined && { adaptiveTtl }),
-  };
+  const { restAfterError = GENERATION_REST, ...served } = loader;
+  // The versions' own tables keep them.
+  const common = { wait: GENERATION_WAIT, ...served, persist: false };
   return {
-    policy: parsePolicy({ ...common, ...served, ...ahead, ttl }, base, path),
-    generation: parsePolicy(
-      { ...common, ttl: '1m', grace: '0s', refreshAhead: false, adaptiveTtl: false, softTimeout: '0s', restAfterError },
-      base,
-      path,
-    ),
+    policy: parsePolicy({ ttl: '1h', ...common }, base, path),
+    generation: parsePolicy({ ...common, ...MADE_ONCE, restAfterError }, base, path),
     select,
     approval: { net, share },
     maxVersions,

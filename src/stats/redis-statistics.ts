@@ -1,5 +1,5 @@
 // Counts of all processes in Redis: a hash for each five minutes, gone after a day.
-import { isUsable, type PipelineLike, type RedisLike } from '../contract/redis-like.js';
+import { askTogether, type RedisLike } from '../contract/redis-like.js';
 import type { Outcome } from '../contract/statistics.js';
 import { bucketOf, BUCKET_MS, BUCKETS, type Buckets, type Cell } from './buckets.js';
 import type { SharedStatistics } from './statistics.js';
@@ -18,23 +18,20 @@ export class RedisStatistics implements SharedStatistics {
   constructor(private readonly parts: RedisStatisticsParts) {}
 
   async add(buckets: Buckets): Promise<void> {
-    await this.#ask((pipeline) => {
-      for (const [bucket, cells] of buckets) {
-        const name = this.parts.nameOf(bucket);
-        for (const { type, outcome, times, micros } of cells) {
-          pipeline.call('HINCRBY', name, `${type} ${outcome}`, times);
-          pipeline.call('HINCRBY', name, `${type} ${outcome} us`, micros);
-        }
-        pipeline.call('PEXPIRE', name, KEPT_MS);
-      }
-    });
+    const { client, nameOf, inTime } = this.parts;
+    const commands = [...buckets].flatMap(([bucket, cells]) => [
+      ...cells.flatMap(({ type, outcome, times, micros }) => [
+        ['HINCRBY', nameOf(bucket), `${type} ${outcome}`, times] as const,
+        ['HINCRBY', nameOf(bucket), `${type} ${outcome} us`, micros] as const,
+      ]),
+      ['PEXPIRE', nameOf(bucket), KEPT_MS] as const,
+    ]);
+    await askTogether(client, commands, inTime);
   }
 
   async read(now: number): Promise<Buckets> {
     const numbers = lastDay(now);
-    const answers = await this.#ask((pipeline) => {
-      for (const bucket of numbers) pipeline.call('HGETALL', this.parts.nameOf(bucket));
-    });
+    const answers = await this.#eachOf(numbers, 'HGETALL');
     const buckets = new Map<number, Cell[]>();
     for (const [at, number] of numbers.entries()) {
       const cells = cellsOf(answers[at]);
@@ -44,21 +41,16 @@ export class RedisStatistics implements SharedStatistics {
   }
 
   async reset(now: number): Promise<void> {
-    await this.#ask((pipeline) => {
-      for (const bucket of lastDay(now)) pipeline.call('UNLINK', this.parts.nameOf(bucket));
-    });
+    await this.#eachOf(lastDay(now), 'UNLINK');
   }
 
-  async #ask(write: (pipeline: PipelineLike) => void): Promise<readonly unknown[]> {
-    const { client, inTime } = this.parts;
-    if (!isUsable(client)) throw new Error('Redis is not connected.');
-    const pipeline = client.pipeline();
-    write(pipeline);
-    const answers = (await inTime(pipeline.exec())) ?? [];
-    return answers.map(([error, answer]) => {
-      if (error !== null) throw error;
-      return answer;
-    });
+  #eachOf(buckets: readonly number[], command: string): Promise<readonly unknown[]> {
+    const { client, nameOf, inTime } = this.parts;
+    return askTogether(
+      client,
+      buckets.map((bucket) => [command, nameOf(bucket)] as const),
+      inTime,
+    );
   }
 }
 

@@ -24,7 +24,7 @@ export interface VersionDialect {
 
 const UPSERT = 'ON CONFLICT (namespace, subject, version, voter) DO UPDATE SET up = excluded.up';
 const DIALECTS = {
-  postgres: { sql: postgres, unlessExists: 'ON CONFLICT DO NOTHING', replacing: UPSERT, forUpdate: ' FOR UPDATE' },
+  postgres: { sql: postgres, unlessExists: postgres.unlessExists, replacing: UPSERT, forUpdate: ' FOR UPDATE' },
   mysql: {
     sql: mysql,
     unlessExists: mysql.unlessExists,

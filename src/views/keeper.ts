@@ -1,5 +1,6 @@
 // Keeps one materialised view: hears what changes, refreshes it behind everybody's back, then tells the reports that read it.
 import type { Clock } from '../contract/clock.js';
+import { errorName } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Invalidator } from '../contract/invalidation.js';
 import type { ViewHealth } from '../contract/views.js';
@@ -187,13 +188,6 @@ export class ViewKeeper {
     this.#failing = step;
     const retryMs = restMs(this.#failures);
     this.#restUntil = clock.monotonic() + retryMs;
-    emit({ kind: 'viewFailed', view: view.name, step, error: nameOf(error), failures: this.#failures, retryMs });
+    emit({ kind: 'viewFailed', view: view.name, step, error: errorName(error), failures: this.#failures, retryMs });
   }
-}
-
-/** Its class and the database's code: messages quote values of rows. */
-function nameOf(error: unknown): string {
-  const name = error instanceof Error ? error.name : typeof error;
-  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
-  return typeof code === 'string' ? `${name} ${code}` : name;
 }

@@ -5,6 +5,7 @@ import { hasTables, migration, type SqlMigration } from '../../sql/migration.js'
 import type { Flavour } from './flavour.js';
 import { mysqlFlavour } from './mysql-flavour.js';
 import { postgresFlavour } from './postgres-flavour.js';
+import { ROW_COLUMNS } from './rows.js';
 import { sqliteFlavour } from './sqlite-flavour.js';
 
 /** Which SQL a DataSource of this `type` speaks; undefined: none that can keep entries, or none that was tried. */
@@ -17,24 +18,7 @@ export function flavourOf(type: string): Flavour | undefined {
 
 /** Columns by table, as of the last migration. */
 const COLUMNS: Readonly<Record<string, readonly string[]>> = {
-  [ENTRY_TABLE]: [
-    'namespace',
-    'name',
-    'entry_key',
-    'type',
-    'owner',
-    'header',
-    'body',
-    'coding',
-    'tags',
-    'as_of',
-    'created_at',
-    'stale_at',
-    'delete_at',
-    'compute_ms',
-    'bytes',
-    'worth',
-  ],
+  [ENTRY_TABLE]: ['namespace', 'name', ...ROW_COLUMNS],
   [TAG_TABLE]: ['namespace', 'tag', 'seq', 'at'],
   [POSITION_TABLE]: ['namespace', 'epoch', 'seq', 'floor'],
 };

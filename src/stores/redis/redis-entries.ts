@@ -1,5 +1,5 @@
 // All entries in Redis, page by page: by the index of the budget, so that the key space is never scanned.
-import { isUsable, type RedisLike } from '../../contract/redis-like.js';
+import { askTogether, type RedisLike } from '../../contract/redis-like.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /** What is known of an entry without its body. */
@@ -24,13 +24,14 @@ export class RedisEntries {
 
   /** Of this release of the application. What is stored or goes meanwhile may be missed. @throws where Redis does not answer */
   async *pages(): AsyncGenerator<readonly StoredEntry[]> {
+    const { client, keys, inTime } = this.parts;
+    const page = (min: string, skip: number) =>
+      ['ZRANGEBYSCORE', keys.budget, min, '+inf', 'WITHSCORES', 'LIMIT', skip, PAGE] as const;
     // Entries that end in the same millisecond are one after the other, and may be more than a page.
     let from = '-inf';
     let offset = 0;
     for (;;) {
-      const [member] = await this.#ask([
-        ['ZRANGEBYSCORE', this.parts.keys.budget, from, '+inf', 'WITHSCORES', 'LIMIT', offset, PAGE],
-      ]);
+      const [member] = await askTogether(client, [page(from, offset)], inTime);
       const found = pairsOf(member);
       if (found.length === 0) return;
       const last = found.at(-1)?.[1] ?? '';
@@ -49,23 +50,12 @@ export class RedisEntries {
       const name = /^\S+ \d+ \d+ (.*)$/s.exec(member)?.[1];
       return name?.startsWith(release) ? [name.slice(release.length)] : [];
     });
-    const answers = await this.#ask(keys.map((key) => ['HMGET', this.parts.keys.entry(key), 'g']));
+    const { client, inTime } = this.parts;
+    const guards = keys.map((key) => ['HMGET', this.parts.keys.entry(key), 'g'] as const);
+    const answers = await askTogether(client, guards, inTime);
     return keys.flatMap((key, at) => {
       const [guard] = (answers[at] as (string | Buffer | null)[] | undefined) ?? [];
       return guard === null || guard === undefined ? [] : [{ key, guard: guard.toString() }];
-    });
-  }
-
-  async #ask(commands: readonly (readonly (string | number)[])[]): Promise<readonly unknown[]> {
-    const { client, inTime } = this.parts;
-    if (!isUsable(client)) throw new Error('Redis is not connected.');
-    if (commands.length === 0) return [];
-    const pipeline = client.pipeline();
-    for (const [name, ...args] of commands) pipeline.call(String(name), ...args);
-    const answers = (await inTime(pipeline.exec())) ?? [];
-    return answers.map(([error, answer]) => {
-      if (error !== null) throw error;
-      return answer;
     });
   }
 }
