@@ -1,7 +1,8 @@
-// Compiles src to dist/esm and dist/cjs: `npm run build`.
+// Compiles src to dist/esm and dist/cjs, and the dashboard to dist/dashboard: `npm run build`.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { buildDashboard } from './lib/dashboard.mjs';
 import { bin, CommandFailed, node, root } from './lib/run.mjs';
 
 /**
@@ -31,6 +32,7 @@ async function compile(target) {
     node([...tsc, join(target, 'cjs'), ...cjs]),
     writeFile(join(target, 'cjs/package.json'), '{"type":"commonjs"}\n'),
   ]);
+  await buildDashboard(target);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

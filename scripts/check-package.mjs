@@ -1,13 +1,14 @@
 // Packs the library and uses it as its users will: `npm run check:package`. Needs `npm run build` before it.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fromTarball, makeConsumer, PACKAGE } from './lib/consumer.mjs';
 import { bin, node, root, run } from './lib/run.mjs';
 import { runStages } from './lib/stages.mjs';
+import { provideRedis } from '../test/support/redis-service.mjs';
 
 const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 
@@ -38,7 +39,7 @@ async function pack() {
 }
 
 async function contents() {
-  const allowed = /^(dist\/(esm|cjs)\/|src\/|grafana\/|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/;
+  const allowed = /^(dist\/(esm|cjs|dashboard)\/|src\/|grafana\/|(README\.md|LICENSE|CHANGELOG\.md|package\.json)$)/;
   assert.deepEqual(
     packed.filter((path) => !allowed.test(path)),
     [],
@@ -51,7 +52,7 @@ async function contents() {
     'package.json',
     ...(existsSync(join(root, 'README.md')) ? ['README.md'] : []),
   ];
-  const promised = [manifest.main, manifest.types, ...targetsOf(manifest.exports)];
+  const promised = [manifest.main, manifest.types, ...targetsOf(manifest.exports), ...targetsOf(manifest.bin)];
   const missing = [...wanted, ...promised.map((path) => path.replace(/^\.\//, ''))].filter(
     (path) => !packed.includes(path),
   );
@@ -193,6 +194,31 @@ async function jestInCommonJs() {
   await node([bin('jest'), '--config', 'jest.config.json'], { cwd: project().folder, env });
 }
 
+/** The command as npx finds it: by the link that npm makes of `bin`. Its exit codes are part of what it promises. */
+async function command() {
+  const { folder } = project();
+  const { [PACKAGE]: target } = manifest.bin;
+  const installed = join(folder, 'node_modules', PACKAGE, target);
+  const link = join(folder, 'node_modules/.bin', PACKAGE);
+  await mkdir(dirname(link), { recursive: true });
+  await symlink(relative(dirname(link), installed), link);
+  await chmod(installed, 0o755);
+  /** @param {string[]} args */
+  const npx = (...args) => run('npx', [PACKAGE, ...args], { cwd: folder });
+  assert.match(await npx('--help'), /^Usage: express-report-cache <command>/);
+  const redis = await provideRedis();
+  try {
+    await assert.rejects(npx('doctor', '--redis', redis.url, '--namespace', 'erc-nobody'), (error) => {
+      const { message } = /** @type {Error} */ (error);
+      assert.match(message, /ended with 1$/m);
+      assert.match(message, /\[redis-reachable\][\s\S]*\[namespace-empty\]/);
+      return true;
+    });
+  } finally {
+    await redis.stop();
+  }
+}
+
 try {
   const succeeded = await runStages([
     ['pack', pack],
@@ -204,6 +230,7 @@ try {
     ['peers', loadsNoPeer],
     ['types', types],
     ['jest', jestInCommonJs],
+    ['command', command],
   ]);
   if (!succeeded) process.exitCode = 1;
 } finally {

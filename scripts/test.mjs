@@ -30,7 +30,10 @@ const succeeded = await runStages([
   ['format', async () => void (await node([bin('prettier'), '--check', '--log-level', 'warn', '.']))],
   [
     'types',
-    async () => void (await Promise.all([typecheck('test/tsconfig.json'), typecheck('test/tsconfig.old-peers.json')])),
+    async () =>
+      void (await Promise.all(
+        ['test/tsconfig.json', 'test/tsconfig.old-peers.json', 'src/dashboard/tsconfig.json'].map(typecheck),
+      )),
   ],
   ...runs.map((args, at) => {
     const work = async () => {
@@ -47,6 +50,7 @@ const succeeded = await runStages([
   ['attack', async () => void (await npmRun('check:attack', '--quick'))],
   ['simulate', async () => void (await npmRun('simulate', '--quick'))],
   ['timetable', async () => void (await npmRun('demo:timetable', '--rounds', '1'))],
+  ['monday', async () => void (await npmRun('demo:monday', '--students', '100', '--seconds', '2'))],
   ['demo', async () => void (await npmRun('demo', '--ms', '300'))],
   ['bench', async () => void (await npmRun('bench', '--quick', '--rounds', '1', '--only', 'memory'))],
 ]);

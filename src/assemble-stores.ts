@@ -16,6 +16,7 @@ import type { ResolvedOptions } from './options/parse.js';
 import { MemoryStore } from './stores/memory/memory-store.js';
 import { TagTable } from './stores/memory/tag-table.js';
 import { RedisStore } from './stores/redis/redis-store.js';
+import type { RedisUpkeep } from './stores/redis/redis-upkeep.js';
 import type { Tracing } from './tracing/tracing.js';
 
 /** What other processes take part in; absent where this one is alone and is its own truth. */
@@ -37,7 +38,9 @@ export interface Stores {
   /** Whether readers ask it. */
   readonly breaker: () => BreakerState;
   /** Of this process. */
-  readonly memory: { readonly use: () => MemoryUse } & Pick<MemoryStore, 'count'>;
+  readonly memory: { readonly use: () => MemoryUse } & Pick<MemoryStore, 'held' | 'peek' | 'table' | 'dropInvalid'>;
+  /** Absent: there is no Redis. */
+  readonly upkeep?: RedisUpkeep;
 }
 
 export function assembleStores(
@@ -63,7 +66,10 @@ function layered(front: Store, clock: Clock, emit: EventSink): LayeredStore {
 function memoryOf(memory: MemoryStore, { memory: { maxBytes } }: ResolvedOptions): Stores['memory'] {
   return {
     use: () => ({ entries: memory.size, bytes: memory.bytes, maxBytes }),
-    count: (isMeant) => memory.count(isMeant),
+    held: () => memory.held(),
+    peek: (key) => memory.peek(key),
+    table: memory.table,
+    dropInvalid: () => memory.dropInvalid(),
   };
 }
 
@@ -108,6 +114,7 @@ function overRedis(
     breaker: () => breaker.state,
     memory: memoryOf(memory, options),
     history: inRedis.history.through(store),
+    upkeep: inRedis.upkeep,
     shared: {
       marks: guarded,
       claims: guarded,

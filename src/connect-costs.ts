@@ -107,6 +107,11 @@ export class CostKeeping {
     return this.#ledger.days(from, to);
   }
 
+  /** Adds what was counted to the table. Never rejects. */
+  async flush(): Promise<void> {
+    await this.#ledger?.flush();
+  }
+
   async close(): Promise<void> {
     await this.#ledger?.disconnect();
   }

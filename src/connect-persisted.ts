@@ -2,6 +2,7 @@
 import type { Clock } from './contract/clock.js';
 import { errorText, ReportCacheError } from './contract/errors.js';
 import type { EventSink } from './contract/events.js';
+import type { Lookup } from './contract/store.js';
 import { Breaker, type BreakerState } from './core/breaker.js';
 import type { LayeredStore } from './core/layered-store.js';
 import { SafeStore } from './core/safe-store.js';
@@ -34,6 +35,8 @@ export interface PersistedParts {
 export interface PersistedConnection {
   readonly breaker: BreakerState;
   prune(): Promise<Pruned>;
+  /** For whoever looks without reading. */
+  lookup(key: string): Promise<Lookup>;
   close(): Promise<void>;
 }
 
@@ -100,6 +103,7 @@ export async function connectPersisted(
       return breaker.state;
     },
     prune: () => inDatabase.prune(),
+    lookup: (key) => guarded.lookup(key),
     async close() {
       layers.detach();
       await guarded.close();

@@ -1,6 +1,5 @@
 // The composition root: options become stores, the core, and the object that applications hold.
 import cluster from 'node:cluster';
-import type { Request, RequestHandler } from 'express';
 import { assembleStores } from './assemble-stores.js';
 import { systemClock, type Clock } from './contract/clock.js';
 import { ReportCacheError } from './contract/errors.js';
@@ -8,37 +7,40 @@ import type { EventSink } from './contract/events.js';
 import type { Invalidator } from './contract/invalidation.js';
 import { Management } from './connect-admin.js';
 import { CostKeeping } from './connect-costs.js';
+import { Scheduling } from './connect-schedule.js';
 import { VersionKeeping } from './connect-versions.js';
+import { CachedRoutes } from './connect-routes.js';
+import { CachedValues } from './connect-values.js';
+import { Warming } from './connect-warming.js';
 import { viewHostOf } from './connect-views.js';
 import { DataSources } from './data-sources.js';
-import { longestTtl } from './core/adaptive-ttl.js';
 import { Cache } from './core/cache.js';
 import { BackgroundForms } from './core/forms.js';
 import { lookAtHealth } from './core/health.js';
-import type { Answer } from './core/answer.js';
 import { Values } from './core/get-or-load.js';
 import { Invalidations } from './core/invalidations.js';
-import type { AnyLoader, Loader } from './contract/loader.js';
+import type { Usage } from './contract/costs.js';
 import { OwnClaims } from './core/own-claims.js';
 import { allWithin, Running } from './core/running.js';
 import { Scopes } from './core/scope.js';
-import { identitySegment, reportKey, variantKey } from './entry/key.js';
+import { telling } from './core/telling-history.js';
+import { answersWithin } from './core/time-limit.js';
+import { identitySegment, reportKey } from './entry/key.js';
 import { resolvePattern } from './entry/pattern.js';
-import { EVERYTHING, isTag, tag, tableTag, type Tag } from './entry/tags.js';
-import { structuredCodec } from './entry/value-codec.js';
-import { describedWith, sayingAsOf } from './http/as-of.js';
-import { describeRoute, pathOf, viewerTags } from './http/describe.js';
-import { createMiddleware } from './http/middleware.js';
+import { EVERYTHING, isTag, tag, type Tag } from './entry/tags.js';
+import { RouteBook } from './http/route-book.js';
 import { Sessions } from './http/session.js';
 import { parseCosts } from './options/costs.js';
 import { BOUNDS } from './options/defaults.js';
-import type { ReportCacheOptions, ValueRequest } from './options/options.js';
+import type { ReportCacheOptions } from './options/options.js';
 import { parseResources, type ResourceDeclarations } from './options/resources.js';
 import { createResources } from './resources/resources.js';
+import { selected } from './resources/resource-tags.js';
 import { parseVersions, type VersionsOptions } from './options/versions.js';
 import { parseView } from './options/views.js';
-import { checkConnectOptions, parseOptions, parsePolicy, parseRoute, type TypePolicy } from './options/parse.js';
+import { checkConnectOptions, parseOptions } from './options/parse.js';
 import { InTime } from './outbox/in-time.js';
+import { Policies } from './policies.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import { TypeormPlugin } from './typeorm/plugin.js';
 import type { DataSourceLike, QueryRunnerLike } from './typeorm/typeorm-like.js';
@@ -64,9 +66,16 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
   const resolved = parseOptions(options);
   const { namespace, lambdaMs, leaseMs } = resolved;
   const types = new Set(resolved.types.keys());
-  const typeNames = new Set(types);
-  const isType = (name: string) => typeNames.has(name);
-  const management = new Management({ namespace, version: resolved.version, redis: options.redis, isType, clock });
+  const isType = (name: string) => policies.has(name);
+  const book = new RouteBook();
+  const management = new Management({
+    namespace,
+    version: resolved.version,
+    redis: options.redis,
+    redisMaxBytes: resolved.redisLimits.maxBytes,
+    isType,
+    clock,
+  });
   const { tracing, correlation, inRequest, emit: tell } = watch(options, management.observers);
   const costs = new CostKeeping(options.costs && parseCosts(options.costs, types), {
     namespace,
@@ -76,9 +85,19 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     emit: tell,
   });
   const { emit, meter } = costs;
+  const isAlone = resolved.alone ?? !cluster.isWorker;
   let closed = false;
-  let maxTtlMs = 0;
-  const { store, shared, history, breaker, memory } = assembleStores(options.redis, resolved, clock, emit, tracing);
+  const { store, shared, history, breaker, memory, upkeep } = assembleStores(
+    options.redis,
+    resolved,
+    clock,
+    emit,
+    tracing,
+  );
+  const policies = new Policies(resolved.types, {
+    persists: () => store.expectDatabase(),
+    barrier: () => shared?.expectBarrier(),
+  });
   const positions = new InTime(BOUNDS.walPositionMs, clock);
   /** Without it no replica is believed until the next write; an invalidation waits for no database. */
   const walPosition = () => positions.run(() => typeorm.walPosition()).catch(() => undefined);
@@ -113,7 +132,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
       limits: resolved.limits,
       claims,
       meter,
-      ...(shared === undefined && !(resolved.alone ?? !cluster.isWorker) && refuse(emit)),
+      ...(shared === undefined && !isAlone && refuse(emit)),
     },
     clock,
     emit,
@@ -146,6 +165,24 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     emit,
   });
   const typeorm = new TypeormPlugin({ invalidator, transactions: scopes, marks: resolved.mark, emit, clock });
+  const addCost = (usage: Usage) => {
+    if (scopes.computation === undefined) costs.spendBeside(usage);
+    else scopes.computation.spend(usage);
+  };
+  const warming = new Warming({
+    reader,
+    gate: costs.gate,
+    identify: options.identify,
+    namespace,
+    version: resolved.version,
+    redis: options.redis,
+    inTime: answersWithin(BOUNDS.patienceMs, clock),
+    run: { addTags: (tags) => scopes.computation?.addTags(tags), cost: addCost },
+    askDatabase: () => typeorm.question,
+    watched: (type, making) => tracing.warm(type, making),
+    clock,
+    emit,
+  });
   /** Invalidations by hand. Those of transactions count from when the store is told. */
   const calls = new Running();
   /** For what the plugin has not seen. */
@@ -166,89 +203,38 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     clock,
     emit,
   });
-  let persists = false;
   const dataSources = new DataSources(
     typeorm,
-    { shared, history, namespace, lambdaMs, leaseMs, maxTtlMs: () => maxTtlMs, clock, emit },
-    { layers: store, options: resolved, expected: () => persists, tracing, clock, emit },
+    {
+      shared,
+      history: telling(history, clock, emit),
+      namespace,
+      lambdaMs,
+      leaseMs,
+      maxTtlMs: () => policies.maxTtlMs,
+      clock,
+      emit,
+    },
+    { layers: store, options: resolved, expected: () => policies.persists, tracing, clock, emit },
   );
 
-  const follow = <P extends TypePolicy>(policy: P): P => {
-    const { graceMs, adaptive } = policy.freshness;
-    const livesMs = longestTtl(policy.ttlMs, adaptive) + graceMs;
-    maxTtlMs = Math.max(maxTtlMs, policy.persist ? Math.min(livesMs, BOUNDS.persistedInFrontMs) : livesMs);
-    if (policy.persist) {
-      persists = true;
-      store.expectDatabase();
-    }
-    if (policy.consistency === 'barrier') shared?.expectBarrier();
-    return policy;
-  };
-  for (const policy of resolved.types.values()) follow(policy);
-
-  const policyOf = (type: string): TypePolicy => {
-    const policy = resolved.types.get(type);
-    if (policy === undefined)
-      throw new ReportCacheError(
-        'ERC_TYPE_UNKNOWN',
-        `There is no report type "${type}"; there are ${[...types].join(', ')}.`,
-      );
-    return policy;
-  };
-
-  const answerOf = async <T>(
-    request: ValueRequest,
-    policy: TypePolicy,
-    loader: AnyLoader<T>,
-    looksUp = false,
-  ): Promise<Answer<T>> => {
-    const share = request.share ?? 'user';
-    const identity = identitySegment(request.identity, share);
-    const { type, report, filters = {}, tables = [] } = request;
-    const read = views.of(request.views ?? []);
-    const viewTags = read === undefined ? [] : read.tags();
-    const tags = [
-      tag('report', report),
-      ...tables.map((table) => tableTag(table)),
-      ...(viewTags ?? []),
-      ...(request.tags ?? []),
-    ];
-    if (viewTags === undefined) {
-      emit({ kind: 'bypass', type, reason: 'unavailable', detail: 'a view is not connected' });
-      // Nobody knows what would have to invalidate the report around it.
-      scopes.readFromThePast();
-      return values.loadAlone(loader, { type, owner: identity ?? '', looksUp });
-    }
-    if (identity === undefined) {
-      emit({ kind: 'bypass', type, reason: 'no-identity' });
-      scopes.computation?.addTags(tags);
-      return values.loadAlone(loader, { type, owner: '', looksUp });
-    }
-    return values.getOrLoad(
-      {
-        key: reportKey({ type, report, identity, filters }),
-        type,
-        owner: identity,
-        tags: [tag('type', type), ...viewerTags(request.identity ?? undefined, share), ...tags],
-        ttlMs: policy.ttlMs,
-        freshness: policy.freshness,
-        consistency: policy.consistency,
-        coalesce: policy.coalesce,
-        waitMs: policy.waitMs,
-        persist: policy.persist,
-        looksUp,
-      },
-      loader,
-      request.codec ?? structuredCodec,
-      policy,
-    );
-  };
-
-  const tracedAnswer: typeof answerOf = (request, policy, loader) =>
-    tracing.value(request.type, () => answerOf(request, policy, loader));
-
-  const answerTo = async <T>(request: ValueRequest, loader: Loader<T>): Promise<Answer<T>> =>
-    tracedAnswer(request, follow(parsePolicy(request, policyOf(request.type), 'getOrLoad()')), loader);
+  const cachedValues = new CachedValues({ values, policies, views, scopes, tracing, emit });
+  const routes = new CachedRoutes({
+    reader,
+    forms,
+    policies,
+    costs,
+    views,
+    warming,
+    sessions,
+    tracing,
+    book,
+    identify: options.identify,
+    cacheName: resolved.cacheName,
+    invalidate: invalidateNow,
+    clock,
+    emit,
+  });
 
   const health = () =>
     lookAtHealth({
@@ -265,40 +251,33 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
   const prune = async () => dataSources.persisted?.prune() ?? {};
 
-  return {
-    cache(type, routeOptions = {}) {
-      const policy = follow(parseRoute(routeOptions, policyOf(type)));
-      const described = describeRoute(type, routeOptions, policy, options.identify);
-      const read = views.of(routeOptions.views ?? []);
-      const describe = read === undefined ? described : describedWith(read, described);
-      const middleware = createMiddleware({
-        reader,
-        forms,
-        emit,
-        clock,
-        route: {
-          ...policy,
-          type,
-          storeStatuses: policy.statuses,
-          cacheName: resolved.cacheName,
-          describe,
-          varyKey: variantKey,
-          ...(costs.on && {
-            spending: {
-              admit: (owner: string) => costs.gate?.admit({ type, owner }),
-              ownerOf: (req: Request) => identitySegment(options.identify(req), policy.share),
-              beside: (owner: string, task: () => void) => costs.beside({ type, owner }, task),
-            },
-          }),
-          atLeast: (req: Request) => sessions.atLeast(req),
-          targetTags: (req: Request) => [tag('report', (routeOptions.report ?? pathOf)(req))],
-          invalidate: invalidateNow,
-        },
-      });
-      const handler: RequestHandler =
-        read === undefined ? middleware : (req, res, next) => middleware(req, res, sayingAsOf(read, req, res, next));
-      return inRequest(tracing.route(type, handler));
+  const scheduling = new Scheduling({
+    namespace,
+    redis: options.redis,
+    upkeep,
+    keepMs: () => policies.maxTtlMs,
+    alone: isAlone,
+    warm: (what, signal) => warming.scheduled(what, signal),
+    refreshViews: (signal) => views.refresh(signal),
+    memory: memory.dropInvalid,
+    report: () => management.statistics(),
+    flush: async () => {
+      await Promise.all([costs.flush(), versions.views.flush()]);
     },
+    prune,
+    clock,
+    emit,
+  });
+
+  return {
+    cache: (type, routeOptions = {}) => inRequest(routes.cache(type, routeOptions)),
+
+    report(type, reportOptions) {
+      const report = routes.report(type, reportOptions);
+      return { ...report, route: (reportOf) => inRequest(report.route(reportOf)) };
+    },
+
+    warm: (selection, warmOptions) => warming.warm(selection, warmOptions),
 
     view: (name, viewOptions) => views.declare(parseView(name, viewOptions)),
 
@@ -333,38 +312,40 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
     },
 
     async getOrLoad(request, loader) {
-      return (await answerTo(request, loader)).value;
+      return (await cachedValues.answerTo(request, loader)).value;
     },
 
-    getOrLoadAnswer: (request, loader) => answerTo(request, loader),
+    getOrLoadAnswer: (request, loader) => cachedValues.answerTo(request, loader),
 
     resources<M>(declared: ResourceDeclarations<M>) {
-      const policies = parseResources(declared as never, policyOf('default'), types);
-      for (const { name, policy } of policies) {
-        typeNames.add(name);
-        follow(policy);
-      }
-      return createResources(declared, policies, {
-        load: ({ type, policy, organization, filters, tags, codec }, loader) => {
+      const parsed = parseResources(declared as never, policies.of('default'), types);
+      for (const { name, policy } of parsed) policies.addResource(name, policy);
+      const { resources, jobs } = createResources(declared, parsed, {
+        load: ({ type, policy, organization, filters, tags, codec, warms }, loader) => {
           const identity = { user: organization, tenant: organization };
-          const request = { type, report: type, identity, share: 'tenant', filters, tags } as const;
-          return tracedAnswer({ ...request, ...(codec && { codec }) }, policy, loader).then(({ value }) => value);
+          const request = { type, report: type, identity, share: 'tenant', filters, tags, warms } as const;
+          return cachedValues
+            .traced({ ...request, ...(codec && { codec }) }, policy, loader)
+            .then(({ value }) => value);
         },
         invalidate: invalidateNow,
       });
+      warming.addResources(jobs);
+      return resources;
     },
 
     versions<T>(type: string, versionsOptions: VersionsOptions<T>) {
-      const parsed = parseVersions(type, versionsOptions, policyOf(type));
-      follow(parsed.policy);
-      follow(parsed.generation);
+      const parsed = parseVersions(type, versionsOptions, policies.of(type));
+      policies.follow(parsed.policy);
+      policies.follow(parsed.generation);
       versioned = true;
       return createVersions(type, versionsOptions, parsed, {
         database: () => versions.database,
         keyOf: ({ report, identity, share, filters }) =>
           reportKey({ type, report, identity: identitySegment(identity, share) ?? '', filters }),
-        lookUp: ({ policy, ...request }: VersionRequest, loader) => answerOf(request, policy, loader, true),
-        run: ({ policy, ...request }: VersionRequest, loader) => answerOf(request, policy, loader),
+        lookUp: ({ policy, ...request }: VersionRequest, loader) =>
+          cachedValues.answer({ ...request, looksUp: true }, policy, loader),
+        run: ({ policy, ...request }: VersionRequest, loader) => cachedValues.answer(request, policy, loader),
         viewed: (hash, version) => versions.views.count(hash, version),
         viewsTold: () => versions.views.flush(),
         clock,
@@ -374,10 +355,7 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     addTags: (...tags) => scopes.computation?.addTags(tags),
 
-    addCost(usage) {
-      if (scopes.computation === undefined) costs.spendBeside(usage);
-      else scopes.computation.spend(usage);
-    },
+    addCost,
 
     costs: (range = {}) => costs.days(range),
 
@@ -406,31 +384,58 @@ export function compose(options: ReportCacheOptions, clock: Clock): ReportCache 
 
     prune,
 
-    admin: (adminOptions) =>
-      management.admin(
+    schedule: (scheduleOptions = {}) => scheduling.start(scheduleOptions),
+
+    tasks: scheduling.tasks,
+
+    admin: (adminOptions) => {
+      const handler = management.admin(
         adminOptions,
-        memory,
+        {
+          memory,
+          position: () => store.position(),
+          persisted: (key) => dataSources.persisted?.lookup(key),
+          touches: (tags, key) => invalidations.touches(tags, key),
+          closed: () => closed,
+        },
+        { url: (asked) => book.read(asked), policy: (type) => policies.look(type) },
         {
           types: () => [...types],
           health,
           memory: memory.use,
           invalidate: (tags, cause) => invalidateNow(checkedTags(tags), cause),
+          resourceTags: (organization, resource, semester) => {
+            if (resource !== 'all' && !policies.isResource(resource))
+              throw new ReportCacheError('ERC_RESOURCE', `There is no resource "${resource.slice(0, 64)}".`);
+            return selected(resource, organization, semester);
+          },
           resolve: (pattern) => resolvePattern(pattern, types),
           costs: (range) => costs.days(range),
           prune,
+          warm: (selection, warmOptions) => warming.warm(selection, warmOptions),
+          meant: (typeOrName, target) => warming.declared.meant(typeOrName, target),
+          warmable: () => warming.declared.names,
+          warmRuns: () => warming.runs,
+          schedule: () => scheduling.scheduler,
         },
         { identify: options.identify, emit },
-      ),
+      );
+      return inRequest(handler);
+    },
 
     evict: () => store.evict(),
 
     async close() {
       closed = true;
       // Loaders still use the database, which the application may close next.
-      const under = [cache.drain(), values.drained(), calls.none(), invalidations.drain()];
-      await Promise.all([allWithin(BOUNDS.closeMs, under, clock), views.close()]);
+      const under = [cache.drain(), values.drained(), warming.drained(), calls.none(), invalidations.drain()];
+      await Promise.all([allWithin(BOUNDS.closeMs, under, clock), scheduling.close(), views.close()]);
       cache.close();
-      await allWithin(BOUNDS.closeMs, [costs.close(), versions.close(BOUNDS.closeMs), management.close()], clock);
+      await allWithin(
+        BOUNDS.closeMs,
+        [costs.close(), versions.close(BOUNDS.closeMs), management.close(), warming.close()],
+        clock,
+      );
       await claims?.close();
       forms.close();
       await dataSources.close();

@@ -1,6 +1,6 @@
 // The public root: everything that an application uses. Loading it loads no Express, Redis or TypeORM.
 export { createReportCache } from './create-report-cache.js';
-export type { ReportCache } from './report-cache.js';
+export type { LoadedReport, ReportCache } from './report-cache.js';
 export { tag, tableTag, wholeKind, EVERYTHING, type Tag } from './entry/tags.js';
 export { ReportCacheError, ERROR_ADVICE, type ErrorCode } from './contract/errors.js';
 export type { BypassReason, CacheEvent, CacheEventKind, DeclineReason, TtlReason } from './contract/events.js';
@@ -48,7 +48,18 @@ export type {
   Sources,
   Warmed,
 } from './options/resources.js';
-export type { AdminAction, AdminOptions, DomainEvent } from './options/admin.js';
+export type { LoadedReportOptions, Subject, WarmOptions, WarmSelection } from './options/loaded.js';
+export type {
+  Reader,
+  WarmFailure,
+  WarmLists,
+  WarmProgress,
+  WarmReport,
+  WarmStop,
+  WarmTarget,
+  WarmTargets,
+} from './contract/warming.js';
+export type { AdminAction, AdminList, AdminMetrics, AdminOptions, DomainEvent, ListPage } from './options/admin.js';
 export type { CostOptions, CostRange, Price, SpendLimit, SpendLimits } from './options/cost-options.js';
 export type {
   GenerationRun,
@@ -56,6 +67,7 @@ export type {
   VersionAnswer,
   VersionedSubject,
   VersionListing,
+  VersionedSubjects,
   Versions,
   VersionSelection,
   VersionsOptions,
@@ -63,6 +75,10 @@ export type {
   Votes,
 } from './options/versions.js';
 export { versionMigrations, type VersionMigration } from './versions/migrations.js';
+export type { Schedule } from './connect-schedule.js';
+export type { RunningTask, ScheduledTask, ScheduleStatus, TaskOutcome, TaskRun } from './contract/schedule.js';
+export type { BuiltInTask, ScheduleOptions, TaskOptions } from './options/schedule.js';
+export type { BuiltInTasks, TaskFunction } from './scheduler/built-in.js';
 export type { View, ViewOptions, ViewSource } from './options/views.js';
 export type { ViewHealth } from './contract/views.js';
 export { viewMigrations, type ViewMigration } from './views/migrations.js';

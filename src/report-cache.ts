@@ -1,18 +1,33 @@
 // What applications hold: the methods of a report cache.
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { Health } from './contract/health.js';
 import type { Usage } from './contract/costs.js';
+import type { WarmReport, WarmTarget } from './contract/warming.js';
 import type { Answer } from './core/answer.js';
 import type { Loader } from './contract/loader.js';
 import type { CostDay } from './costs/days.js';
+import type { Schedule } from './connect-schedule.js';
+import type { BuiltInTasks } from './scheduler/built-in.js';
+import type { ScheduleOptions } from './options/schedule.js';
 import type { AdminOptions } from './options/admin.js';
 import type { CostRange } from './options/cost-options.js';
 import type { ConnectOptions, RouteOptions, ValueRequest } from './options/options.js';
+import type { LoadedReportOptions, WarmOptions, WarmSelection } from './options/loaded.js';
 import type { ResourceDeclarations, Resources } from './options/resources.js';
 import type { Versions, VersionsOptions } from './options/versions.js';
 import type { View, ViewOptions } from './options/views.js';
 import type { CascadeFunction, CascadeOptions, CascadePaths, EntityLike } from './typeorm/cascade-rule.js';
 import type { Triggers } from './typeorm/triggers/triggers.js';
+
+/** A report that a loader makes. */
+export interface LoadedReport {
+  /** In keys and selections. */
+  readonly name: string;
+  /** The whole route, behind your authorization: there is no handler behind it. Without an identity it answers 401. */
+  route(report: (req: Request) => string | number | bigint): RequestHandler;
+  /** Makes these ready. @throws ERC_OPTION, ERC_OVERLOADED */
+  warm(targets: Iterable<WarmTarget>, options?: WarmOptions): Promise<WarmReport>;
+}
 
 export interface ReportCache {
   /**
@@ -21,6 +36,22 @@ export interface ReportCache {
    * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER, ERC_VIEW
    */
   cache(type: string, options?: RouteOptions): RequestHandler;
+
+  /**
+   * Declares a report that is made of its key alone, report, reader and filters, by a loader in place of a handler. So it can be
+   * made without a reader, too: ahead by `warm`, and in the background where an old one may be served (`grace`, `refreshAhead`).
+   * `app.get('/reports/students/:id', requireLogin, progress.route((req) => req.params.id))` answers with it as JSON.
+   * @throws ERC_TYPE_UNKNOWN, ERC_OPTION, ERC_FILTER
+   */
+  report(type: string, options: LoadedReportOptions): LoadedReport;
+
+  /**
+   * Makes reports ready before they are asked for, within bounds of time, concurrency and what the database bears. They count as
+   * neither hits nor misses. `{ all: true }`, `{ user }`, `{ organization }` and `{ reports }` ask the lists of the declared reports,
+   * `{ learned: true }` what readers asked for in these hours of the week before. What fails stops no other.
+   * @throws ERC_OPTION; ERC_OVERLOADED while as many runs go on as may; ERC_REDIS where it cannot say what was learned
+   */
+  warm(selection: WarmSelection, options?: WarmOptions): Promise<WarmReport>;
 
   /**
    * Middleware for the whole application, in front of its routes: after a write the browser carries its position (cookie
@@ -139,6 +170,19 @@ export interface ReportCache {
    * For your scheduler; without it they go when they are replaced or room is needed. @returns how many went, by type
    */
   prune(): Promise<Readonly<Record<string, number>>>;
+
+  /**
+   * Begins to run maintenance by cron, each due time in one of all processes that share a Redis: views refreshed, stale entries
+   * unlinked, tags forgotten, expired rows deleted, statistics recorded; what is to be warmed, and tasks of your own, you add.
+   * @throws ERC_OPTION; also for a second schedule
+   */
+  schedule(options?: ScheduleOptions): Schedule;
+
+  /**
+   * What the tasks of `schedule()` do, for a queue or scheduler of your own. Each may be called at any time, in any process.
+   * @throws what has hindered it; when the signal says so
+   */
+  readonly tasks: BuiltInTasks;
 
   /**
    * The management API, for `app.use('/api/reports/cache', reports.admin({ authorize }))` behind your login: what is cached and how

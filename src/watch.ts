@@ -26,7 +26,9 @@ export function watch(options: ReportCacheOptions, own: readonly Observer[] = []
     throw wrong('tracer', tracer, 'a tracer such as openTelemetryTracer(api)');
   if (correlate !== undefined && typeof correlate !== 'function')
     throw wrong('correlate', correlate, 'a function of the request');
-  const isHeard = logger !== undefined || onEvent !== undefined || observers.length > 0 || tracer !== undefined;
+  // Who says what the id is wants it in the log of invalidations at least.
+  const isWanted = correlate !== undefined || tracer !== undefined;
+  const isHeard = isWanted || logger !== undefined || onEvent !== undefined || observers.length > 0;
   const correlation = isHeard ? new Correlation() : undefined;
   return {
     emit: createEventLog(logger, onEvent, { observers: [...own, ...observers], correlation }),

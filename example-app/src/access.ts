@@ -14,9 +14,12 @@ import {
 } from './entities/index.js';
 import { forbidden, notFound } from './problem.js';
 
+/** Whoever asks, or would. */
+export type Reader = Pick<Viewer, 'id' | 'role'>;
+
 export interface Access {
-  student(viewer: Viewer, studentId: number): Promise<boolean>;
-  presentation(viewer: Viewer, code: string): Promise<boolean>;
+  student(viewer: Reader, studentId: number): Promise<boolean>;
+  presentation(viewer: Reader, code: string): Promise<boolean>;
   /** @throws 404 where there is no such report. */
   savedReport(viewer: Viewer, reportId: number): Promise<boolean>;
   /** Its timetable. @throws 404 for an administrator where there is no such organisation. */

@@ -9,7 +9,7 @@ import type { Lessons } from './lessons/lessons.js';
 import { problemHandler, unknownRoute } from './problem.js';
 import { analyticsRoutes, type InsightParts, insightRoutes } from './routes/insights.js';
 import { lessonRoutes } from './routes/lessons.js';
-import { managementRoutes } from './routes/management.js';
+import { managementRoutes, type ManagementParts } from './routes/management.js';
 import { progressRoutes } from './routes/progress.js';
 import { organizationRoutes } from './routes/organizations.js';
 import { reportRoutes } from './routes/reports.js';
@@ -27,6 +27,8 @@ export interface AppParts {
   readonly insights?: Pick<InsightParts, 'insights' | 'analytics' | 'uses'>;
   /** Without it there are no routes of lessons. */
   readonly lessons?: Lessons;
+  /** Without it there are none. */
+  readonly metrics?: ManagementParts['metrics'];
   readonly logger: Logger;
   readonly production: boolean;
 }
@@ -49,7 +51,7 @@ function logRequests(logger: Logger): RequestHandler {
 }
 
 export function createApp(parts: AppParts): Express {
-  const { dataSource, reports, timetable, insights, lessons, logger, production } = parts;
+  const { dataSource, reports, timetable, insights, lessons, metrics, logger, production } = parts;
   const access = createAccess(dataSource);
   const app = express();
   app.disable('x-powered-by');
@@ -69,7 +71,7 @@ export function createApp(parts: AppParts): Express {
   // Login before the body is read: strangers get a 401 without sending 64 kB first.
   app.use('/api', authenticate(dataSource, production), express.json({ limit: BODY_LIMIT }));
   // In front of the reports, whose ids would match it.
-  app.use('/api/reports/cache', managementRoutes(reports));
+  app.use('/api/reports/cache', managementRoutes({ dataSource, reports, insights, lessons, metrics }));
   app.use('/api/reports', savedReportRoutes(dataSource, access), reportRoutes(dataSource, access, reports));
   app.use('/api/submissions', submissionRoutes(dataSource));
   app.use('/api/progress', progressRoutes(dataSource));

@@ -1,4 +1,4 @@
-// Who is asking: demonstration bearer tokens, each a user of the database. A real platform puts its own login here.
+// Who is asking: demonstration tokens, each a user of the database. A real platform puts its own login here.
 import type { RequestHandler } from 'express';
 import type { DataSource } from 'typeorm';
 import { type Role, User } from './entities/index.js';
@@ -46,14 +46,25 @@ export function authenticate(dataSource: DataSource, refuse: boolean): RequestHa
   }
 
   return async (req, _res, next) => {
-    const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(req.get('authorization') ?? '')?.[1];
-    if (token === undefined) throw new Problem(401, 'Send the header "Authorization: Bearer <token>".');
+    // People who open the dashboard are asked for a name, which is the token; programs know what to send.
+    const isPerson = req.accepts(['json', 'html']) === 'html';
+    const unauthorized = (why: string) =>
+      new Problem(401, why, {}, isPerson ? { 'WWW-Authenticate': 'Basic realm="demo-admin, no password"' } : {});
+    const token = tokenOf(req.get('authorization') ?? '');
+    if (token === undefined) throw unauthorized('Send the header "Authorization: Bearer <token>".');
     if (refuse) throw new Problem(401, 'Demonstration tokens are refused in production.');
     const viewer = await find(token);
-    if (viewer === undefined) throw new Problem(401, 'The token is not known.');
+    if (viewer === undefined) throw unauthorized('The token is not known.');
     req.user = viewer;
     next();
   };
+}
+
+/** Browsers send it as the name of Basic. */
+function tokenOf(authorization: string): string | undefined {
+  const [, scheme = '', credentials = ''] = /^(Bearer|Basic) +([\w.~+/-]+=*) *$/i.exec(authorization) ?? [];
+  if (scheme.toLowerCase() !== 'basic') return credentials || undefined;
+  return Buffer.from(credentials, 'base64').toString().split(':', 1)[0] || undefined;
 }
 
 /** The user that {@link authenticate} put there. */

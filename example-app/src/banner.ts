@@ -41,6 +41,9 @@ export async function banner({ url, dataSource, loaded }: Platform, production: 
     `  curl -si -H 'Authorization: Bearer demo-teacher' '${url}/api/reports/presentations/${assessment.presentationCode}/grades?bins=10'`,
     `  curl -s -X PUT -H 'Authorization: Bearer demo-teacher' -H 'Content-Type: application/json' -d '{"score": 91}' ${url}/api/submissions/${work.assessmentId}/${student.id}`,
     '',
+    'The cache itself, in a browser (name: demo-admin, no password):',
+    `  ${url}/api/reports/cache/`,
+    '',
   );
   return lines.join('\n');
 }

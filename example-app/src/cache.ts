@@ -9,9 +9,12 @@ import {
   type ReportCacheOptions,
   versionMigrations,
 } from 'express-report-cache';
+import { prometheusMetrics } from 'express-report-cache/prometheus';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import client, { type Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
+import type { Viewer } from './auth.js';
 import type { Config } from './config.js';
 import {
   Assessment,
@@ -45,6 +48,7 @@ export {
   versionMigrations,
 };
 export type {
+  AdminList,
   Answer,
   CostDay,
   Price,
@@ -57,6 +61,8 @@ export type {
   VersionedSubject,
   VersionListing,
   Versions,
+  WarmLists,
+  WarmTarget,
 } from 'express-report-cache';
 
 /** Courses, their assessments and materials: nearly every report reads them and they hardly ever change. */
@@ -64,10 +70,15 @@ export const CATALOGUE = tag('catalogue', 'all');
 /** Names of people, likewise. */
 export const DIRECTORY = tag('directory', 'all');
 
+/** Who a reader is to the cache; what is made ready ahead is found by him only if it says the same. */
+export const identityOf = ({ id, role }: Pick<Viewer, 'id' | 'role'>) => ({ user: id, role });
+
 export type Reports = ReturnType<typeof createReportCache>;
 
 export interface Caching {
   readonly reports: Reports;
+  /** Of this platform alone. */
+  readonly register: Registry;
   /** @param fresh the data was loaded a moment ago, so whatever Redis still holds is about other data. */
   connect(dataSource: DataSource, fresh: boolean): Promise<void>;
   close(): Promise<void>;
@@ -149,11 +160,12 @@ export function createCaching(
   const redis = redisUrl === undefined ? undefined : new Redis(redisUrl, { lazyConnect: true });
   // Without a listener ioredis prints every lost connection; the reports go on from memory or the database.
   redis?.on('error', (error: Error) => logger.warn({ err: error }, 'redis'));
+  const register = new client.Registry();
   const reports = create({
     ...(redis && { redis }),
     // Two platforms on one Redis must not meet: the same student id is somebody else there.
     namespace: schema,
-    identify: (req) => req.user && { user: req.user.id, role: req.user.role },
+    identify: (req) => req.user && identityOf(req.user),
     types: {
       // Longer than any engine may take: who gave up waiting would begin a second analysis. And those who have waited for one
       // that failed are told so, and do not ask for it anew, each at a price.
@@ -162,16 +174,20 @@ export function createCaching(
       lesson: {},
     },
     costs: costsOf(config),
+    observers: [prometheusMetrics(client, { register })],
     logger,
   });
   declareCascades(reports);
   return {
     reports,
+    register,
     async connect(dataSource, fresh) {
       // Resolves when Redis is ready; where it is away, ioredis goes on trying and the platform starts all the same.
       await redis?.connect().catch(() => undefined);
       await reports.connect(dataSource, { persist: true });
       if (fresh) await reports.clear();
+      // Views, stale entries, old tags, expired rows: each due time in one of the processes that share the Redis.
+      if (config.schedule) reports.schedule();
     },
     async close() {
       await reports.close();

@@ -25,6 +25,8 @@ export interface Config {
   readonly ai: AiConfig | undefined;
   readonly limits: SpendConfig;
   readonly lessons: LessonConfig;
+  /** Whether this process takes part in the maintenance of the cache. */
+  readonly schedule: boolean;
   /** Keep the lists of the timetable in the database, too: for measuring it. */
   readonly persistTimetable: boolean;
   /** Empty the platform's own tables and load them again. */
@@ -128,6 +130,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
       dailyCents: integer('LESSON_DAILY_CENTS', 200, 0, 1_000_000),
       patienceMs: integer('LESSON_PATIENCE_MS', 120_000, 10, 600_000),
     },
+    schedule: !['0', 'false', 'no', 'off'].includes(text('SCHEDULE') ?? ''),
     persistTimetable: false,
     reload: ['1', 'true', 'yes'].includes(text('RELOAD_DATA') ?? ''),
   };

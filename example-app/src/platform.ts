@@ -105,7 +105,8 @@ export async function startPlatform(
     };
     const lessons = createLessons({ reports, writer, patienceMs: config.lessons.patienceMs, logger });
     const { production } = config;
-    const app = createApp({ dataSource, reports, timetable, insights, lessons, logger, production });
+    const metrics = caching.register;
+    const app = createApp({ dataSource, reports, timetable, insights, lessons, metrics, logger, production });
     const server = createServer(app);
     const address = await listen(server, config.port);
     undo.push(() => drain(server));

@@ -45,6 +45,6 @@ export async function askAt(
     cacheStatus: header('cache-status'),
     type: header('content-type'),
     etag: header('etag'),
-    body: text === '' ? undefined : (JSON.parse(text) as unknown),
+    body: text === '' ? undefined : header('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : text,
   };
 }

@@ -189,6 +189,21 @@ describe('L1: get or generate', () => {
     expect(orders).toHaveLength(4);
   });
 
+  it('stands in the management of the cache, with its versions', async () => {
+    const path = fresh();
+    await ask(path);
+    const lists = '/api/reports/cache/lists/lessons';
+    const { items } = (await ask(`${lists}?limit=200`, 'demo-teacher')).body as {
+      items: { id: string; number: number }[];
+    };
+    const item = items.find((one) => path.includes(`/${one.number}/`));
+    expect(item).toMatchObject({ title: 'Adding fractions', style: 'visual', versions: 1, pinned: null });
+    const one = await ask(`${lists}/${encodeURIComponent(item?.id ?? '')}`, 'demo-teacher');
+    expect(one.body).toMatchObject({ item: { title: 'Adding fractions', versions: [{ version: 1, served: true }] } });
+    for (const none of ['nothing', '1.visual.', '999.visual.None'])
+      expect((await ask(`${lists}/${none}`, 'demo-teacher')).status).toBe(404);
+  });
+
   it('takes two ways of writing a title for one lesson, and any letters', async () => {
     const path = fresh();
     const title = (text: string) => path.replace('Adding%20fractions', encodeURIComponent(text));

@@ -1,14 +1,7 @@
 // The whole platform over a real database and real HTTP: rights, problems, and what a grade does to cached reports.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { pino } from 'pino';
-import { loadConfig } from '../src/config.js';
-import { patient } from '../src/demo/patient.js';
-import { removeKeys } from '../src/demo/remove-keys.js';
 import { Material, Submission } from '../src/entities/index.js';
-import { type Platform, startPlatform } from '../src/platform.js';
+import type { Platform } from '../src/platform.js';
 import { analytics } from '../src/reports/analytics.js';
 import { gradeDistribution } from '../src/reports/grade-distribution.js';
 import { parentChildren } from '../src/reports/parent-children.js';
@@ -16,6 +9,7 @@ import type { Query } from '../src/reports/sql.js';
 import { studentProgress } from '../src/reports/student-progress.js';
 import { tutorOverview } from '../src/reports/tutor-overview.js';
 import { type Answer, askAt, type Sending } from './asking.js';
+import { OwnPlatform, START_LIMIT_MS } from './own-platform.js';
 
 const STUDENT = 11391;
 const NEIGHBOUR = 28400;
@@ -23,32 +17,15 @@ const TUTOR = 9100001;
 const PARENT = 9200001;
 const EXAM = 900001;
 const PRESENTATION = 'AAA-2013J';
-const START_LIMIT_MS = 60_000;
 
 let platform: Platform;
-const folder = mkdtempSync(join(tmpdir(), 'report-cache-smoke-'));
-const schema = `report_cache_smoke_${process.pid}`;
+const own = new OwnPlatform('smoke');
 
 beforeAll(async () => {
-  // A database of its own: the embedded server, or a schema of its own on a given one.
-  const env = { DATABASE_URL: process.env['DATABASE_URL'], REDIS_URL: process.env['REDIS_URL'] };
-  const config = loadConfig({
-    ...env,
-    PORT: '0',
-    COHORT_STUDENTS: '100',
-    EMBEDDED_DIR: folder,
-    DATABASE_SCHEMA: schema,
-  });
-  platform = await startPlatform(config, pino({ level: 'silent' }), patient);
+  platform = await own.start();
 }, START_LIMIT_MS);
 
-afterAll(async () => {
-  if (platform !== undefined) await platform.reports.disconnect(platform.dataSource);
-  await platform?.dataSource.query(`DROP SCHEMA "${schema}" CASCADE`);
-  await platform?.close();
-  rmSync(folder, { recursive: true, force: true });
-  if (process.env['REDIS_URL'] !== undefined) await removeKeys(process.env['REDIS_URL'], schema);
-}, START_LIMIT_MS);
+afterAll(() => own.end(), START_LIMIT_MS);
 
 const ask = (token: string | undefined, path: string, sending?: Sending): Promise<Answer> =>
   askAt(platform.url, token, path, sending);
@@ -120,6 +97,16 @@ describe('rights', () => {
       await dataSource.query('UPDATE tutor_assignments SET tutor_id = $2 WHERE student_id = $1', [NEIGHBOUR, TUTOR]);
     }
   });
+});
+
+it('the maintenance of the cache is shown, and what an administrator asks for is run', async () => {
+  const at = '/api/reports/cache/schedule';
+  expect((await ask('demo-student', at)).status).toBe(403);
+  const { tasks } = (await ask('demo-teacher', at)).body as { tasks: readonly { name: string }[] };
+  expect(tasks.map(({ name }) => name)).toEqual(['warm', 'refresh', 'stale', 'statistics', 'keys', 'expired']);
+  expect((await send('demo-teacher', 'POST', `${at}/expired/run`, {})).status).toBe(403);
+  expect((await send('demo-admin', 'POST', `${at}/expired/run`, {})).status).toBe(202);
+  expect((await send('demo-admin', 'POST', `${at}/nothing/run`, {})).status).toBe(404);
 });
 
 describe('problems', () => {
@@ -236,8 +223,31 @@ describe('cache', () => {
     ];
     await warm('demo-student', [progressOf(STUDENT)]);
     for (const [token, look, change] of table) {
-      for (const path of ['/stats', '/hit-rate', '/health', '/invalidations', '/costs', '/openapi.json'])
+      const looks = [
+        '/stats',
+        '/hit-rate',
+        '/health',
+        '/invalidations',
+        '/costs',
+        '/openapi.json',
+        '/entries',
+        '/lists',
+      ];
+      for (const path of [...looks, '/lists/lessons', '/metrics'])
         expect([token, path, (await ask(token, manage + path)).status]).toEqual([token, path, look]);
+      for (const path of ['/lists/insights', '/lists/analytics'])
+        expect([token, path, (await ask(token, manage + path)).status]).toEqual([token, path, change]);
+      const question = {
+        method: 'POST',
+        body: JSON.stringify({ url: progressOf(STUDENT), user: STUDENT, role: 'student' }),
+      };
+      const explained = await ask(token, `${manage}/explain`, question);
+      expect([token, explained.status]).toEqual([token, look]);
+      if (look === 200) expect(explained.body).toMatchObject({ verdict: 'hit', type: 'student_progress' });
+      expect([token, (await ask(token, `${manage}/entries/nothing`)).status]).toEqual([
+        token,
+        look === 200 ? 404 : look,
+      ]);
       const event = { event: 'grade_updated', facts: { student: NEIGHBOUR } };
       const sent = { method: 'POST', body: JSON.stringify(event) };
       expect([token, (await ask(token, `${manage}/invalidate`, sent)).status]).toEqual([token, change]);
@@ -248,6 +258,21 @@ describe('cache', () => {
     expect((await ask('demo-admin', `${manage}/invalidate`, own)).status).toBe(200);
     expect((await ask('demo-student', progressOf(STUDENT))).cache).toBe('MISS');
     expect((await ask('demo-admin', `${manage}/stats`)).body).toMatchObject({ types: { student_progress: {} } });
+  });
+
+  it('shows the dashboard in a browser, which asks for the name', async () => {
+    const page = (headers: Record<string, string>) =>
+      ask(undefined, '/api/reports/cache/', { method: 'HEAD', headers: { accept: 'text/html,*/*;q=0.8', ...headers } });
+    const basic = (name: string) => ({ authorization: `Basic ${Buffer.from(`${name}:`).toString('base64')}` });
+    for (const headers of [{}, basic('nobody')])
+      expect(await page(headers)).toMatchObject({
+        status: 401,
+        headers: { 'www-authenticate': expect.stringMatching(/^Basic /) },
+      });
+    expect((await page(basic('demo-student'))).status).toBe(403);
+    expect(await page(basic('demo-admin'))).toMatchObject({ status: 200, type: 'text/html; charset=utf-8' });
+    const program = await ask(undefined, '/api/reports/cache/');
+    expect([program.status, program.headers['www-authenticate']]).toEqual([401, 'Bearer realm="reports"']);
   });
 
   it('keeps a saved report to those it concerns', async () => {

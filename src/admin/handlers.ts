@@ -1,35 +1,23 @@
 // What each route of the management API does: pure functions of a request and a cache.
-import type { ReportCacheError } from '../contract/errors.js';
-import type { Outcome, StatisticsBucket } from '../contract/statistics.js';
+import type { Costs, Stats, WouldGo } from '../contract/answers.js';
+import { codeOf, type ReportCacheError } from '../contract/errors.js';
 import { summarizeCosts } from '../costs/days.js';
 import { EVERYTHING, tag } from '../entry/tags.js';
-import { hitRateOf } from '../stats/buckets.js';
-import { badRequest, type AdminAnswer, type AdminContext, type AdminHandler } from './exchange.js';
+import { badRequest, textIn, type AdminAnswer, type AdminContext, type AdminHandler } from './exchange.js';
+import { rateOf, summaryOf } from './summary.js';
 
-const ok = (body: unknown): AdminAnswer => ({ status: 200, body });
+const ok = <T>(body: T): AdminAnswer => ({ status: 200, body });
 
 // Looking
 
-const rateOf = (buckets: readonly StatisticsBucket[], type?: string) => {
-  const { hits, misses, hitRate: hit_rate, requests: total_requests } = hitRateOf(buckets, type);
-  return { hits, misses, hit_rate, total_requests };
-};
-
 export const stats: AdminHandler = async (_request, { cache }) => {
-  const { buckets, complete, lastUpdated } = await cache.statistics();
-  const outcomes: Partial<Record<Outcome, number>> = {};
-  for (const { types } of buckets)
-    for (const counts of Object.values(types))
-      for (const [outcome, count] of Object.entries(counts))
-        outcomes[outcome as Outcome] = (outcomes[outcome as Outcome] ?? 0) + (count?.times ?? 0);
-  const named = new Set(buckets.flatMap(({ types }) => Object.keys(types)));
-  const byType = [...named].map((type) => [type, rateOf(buckets, type)] as const);
-  return ok({
+  const [{ buckets, complete, lastUpdated }, redis] = await Promise.all([cache.statistics(), cache.redis()]);
+  return ok<Stats>({
     complete,
     last_updated: lastUpdated,
-    total: { ...rateOf(buckets), outcomes },
-    types: Object.fromEntries(byType.filter(([, { total_requests }]) => total_requests > 0)),
+    ...summaryOf(buckets),
     memory: cache.memory(),
+    ...(redis && { redis }),
     series: buckets,
   });
 };
@@ -45,11 +33,9 @@ export const health: AdminHandler = async (_request, { cache }) => {
   return { status: found.state === 'down' ? 503 : 200, body: found };
 };
 
-export const invalidations: AdminHandler = (_request, { cache }) => ok({ invalidations: cache.recent() });
-
 export const costs: AdminHandler = async ({ query: { from, to } }, { cache }) => {
   const days = await cache.costs({ ...(from !== undefined && { from }), ...(to !== undefined && { to }) });
-  return ok({ days, summary: summarizeCosts(days) });
+  return ok<Costs>({ days, summary: summarizeCosts(days) });
 };
 
 export const openApi: AdminHandler = (_request, context) => ok(context.openApi());
@@ -57,24 +43,25 @@ export const openApi: AdminHandler = (_request, context) => ok(context.openApi()
 // Invalidating
 
 /** What is named in a body: exactly one of these. */
-const NAMES = ['report', 'user', 'type', 'key', 'pattern', 'tags', 'event'] as const;
+const NAMES = ['report', 'user', 'type', 'key', 'pattern', 'tags', 'event', 'organization'] as const;
 
 export const invalidate: AdminHandler = async ({ body }, context) => {
   const named = NAMES.filter((name) => body[name] !== undefined);
   const [name] = named;
   if (name === undefined || named.length > 1) throw badRequest(`Name one of ${NAMES.join(', ')}.`);
   if (body['facts'] !== undefined && name !== 'event') throw badRequest('Facts belong to an event.');
-  const { tags, exact } = tagsNamed(name, body[name], body['facts'], context);
+  const within = ['resource', 'semester'].find((member) => body[member] !== undefined);
+  if (within !== undefined && name !== 'organization') throw badRequest(`A ${within} belongs to an organization.`);
+  const { tags, exact } = tagsNamed(name, body, context);
   return carryOut(tags, exact, body['dry_run'] === true, context);
 };
 
 function tagsNamed(
   name: (typeof NAMES)[number],
-  value: unknown,
-  facts: unknown,
+  body: Readonly<Record<string, unknown>>,
   { cache, events }: AdminContext,
 ): { readonly tags: readonly string[]; readonly exact: boolean } {
-  const id = String(value);
+  const id = textIn(body, name) ?? '';
   switch (name) {
     case 'report':
       return { tags: [tag('report', id)], exact: true };
@@ -88,9 +75,13 @@ function tagsNamed(
     case 'pattern':
       return cache.resolve(id);
     case 'tags':
-      return { tags: value as string[], exact: true };
+      return { tags: body[name] as string[], exact: true };
     case 'event':
-      return { tags: tagsOfEvent(id, facts, events), exact: true };
+      return { tags: tagsOfEvent(id, body['facts'], events), exact: true };
+    case 'organization': {
+      const resource = textIn(body, 'resource') ?? 'all';
+      return { tags: cache.resourceTags(id, resource, textIn(body, 'semester')), exact: true };
+    }
   }
 }
 
@@ -117,7 +108,7 @@ async function carryOut(
   dryRun: boolean,
   { cache }: AdminContext,
 ): Promise<AdminAnswer> {
-  if (dryRun) return ok({ dry_run: true, tags, exact, entries: await cache.count(tags) });
+  if (dryRun) return ok<WouldGo & { dry_run: true }>({ dry_run: true, tags, exact, entries: await cache.count(tags) });
   await cache.invalidate(tags, 'admin');
   return ok({ tags, exact });
 }
@@ -135,7 +126,7 @@ export const clear: AdminHandler = async ({ query }, context) => {
   const dryRun = query['dry_run'] === 'true';
   const entries = await context.cache.count([EVERYTHING]);
   if (!dryRun) await context.cache.invalidate([EVERYTHING], 'admin');
-  return ok({ entries, ...(dryRun && { dry_run: true }) });
+  return ok<WouldGo>({ entries, ...(dryRun && { dry_run: true }) });
 };
 
 export const reset: AdminHandler = async (_request, { cache }) => {
@@ -147,6 +138,6 @@ export const prune: AdminHandler = async (_request, { cache }) => ok({ deleted: 
 
 /** A client's mistake, where it is one. */
 export function isClientError(error: unknown): error is ReportCacheError {
-  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
-  return code === 'ERC_TAG' || code === 'ERC_PATTERN' || code === 'ERC_OPTION';
+  const code = codeOf(error);
+  return code === 'ERC_TAG' || code === 'ERC_PATTERN' || code === 'ERC_OPTION' || code === 'ERC_RESOURCE';
 }

@@ -29,12 +29,17 @@ function checkMembers<T>(
   }
 }
 
-function fits(value: unknown, { type }: Field): boolean {
+function fits(value: unknown, { type, free = false }: Field): boolean {
   switch (type) {
     case 'array':
-      return Array.isArray(value) && value.length > 0 && value.length <= MOST && value.every((one) => isText(one));
+      return (
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.length <= MOST &&
+        value.every((one) => isText(one) || Number.isSafeInteger(one))
+      );
     case 'object':
-      return isFacts(value);
+      return free ? isRecord(value) : isFacts(value);
     case 'string':
       return isText(value) || Number.isSafeInteger(value);
     case 'integer':
@@ -51,8 +56,11 @@ const LONGEST = 1000;
 const isText = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value.length <= LONGEST;
 
+const isRecord = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 function isFacts(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (!isRecord(value)) return false;
   const facts = Object.values(value);
   return facts.length <= MOST && facts.every((one) => isText(one) || Number.isSafeInteger(one));
 }

@@ -20,7 +20,7 @@ export function openApiOf(routes: readonly AdminRoute[], at: string): unknown {
   };
 }
 
-function operationOf({ path, summary, action, query = {}, body }: AdminRoute): unknown {
+function operationOf({ path, summary, action, query = {}, body, produces = 'application/json' }: AdminRoute): unknown {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => ({
     name,
     in: 'path',
@@ -58,7 +58,10 @@ function operationOf({ path, summary, action, query = {}, body }: AdminRoute): u
       },
     }),
     responses: {
-      '200': { description: 'Done', content: { 'application/json': { schema: { type: 'object' } } } },
+      '200': {
+        description: 'Done',
+        content: { [produces]: { schema: { type: produces === 'application/json' ? 'object' : 'string' } } },
+      },
       ...Object.fromEntries(
         Object.entries(PROBLEMS).map(([status, description]) => [
           status,
@@ -69,12 +72,12 @@ function operationOf({ path, summary, action, query = {}, body }: AdminRoute): u
   };
 }
 
-function schemaOf({ type, enum: allowed }: Field): object {
+function schemaOf({ type, enum: allowed, free = false }: Field): object {
   return {
     type,
     ...(allowed && { enum: allowed }),
     ...(type === 'array' && { items: { type: 'string' } }),
-    ...(type === 'object' && { additionalProperties: { type: ['string', 'integer'] } }),
+    ...(type === 'object' && !free && { additionalProperties: { type: ['string', 'integer'] } }),
   };
 }
 

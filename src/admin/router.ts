@@ -5,9 +5,18 @@ import type { CacheEvent, EventSink } from '../contract/events.js';
 import type { Identity } from '../contract/identity.js';
 import type { AdminAction, AdminOptions } from '../options/admin.js';
 import type { ManagedCache } from './cache.js';
-import { AdminProblem, badRequest, type AdminAnswer, type AdminContext, type AdminRequest } from './exchange.js';
+import { isCrossSite } from './cross-site.js';
+import {
+  AdminProblem,
+  badRequest,
+  type AdminAnswer,
+  type AdminContext,
+  type AdminRequest,
+  type Asking,
+} from './exchange.js';
 import { isClientError } from './handlers.js';
 import { checkInput } from './input.js';
+import type { Live } from './live.js';
 import { openApiOf } from './openapi.js';
 import { matchRoute, ROUTES, type Match } from './routes.js';
 
@@ -16,6 +25,7 @@ export interface AdminParts {
   readonly identify: (req: Request) => Identity | null | undefined | false | '' | 0;
   readonly options: AdminOptions;
   readonly emit: EventSink;
+  readonly live: Live;
 }
 
 const LARGEST_BODY = 65_536;
@@ -24,8 +34,8 @@ const LARGEST_BODY = 65_536;
  * Mount it with `app.use(path, …)`, behind your login. Whoever has no identity gets 401, whoever `authorize` does not let do it 403;
  * nothing is known of a path before that.
  */
-export function createAdmin({ cache, identify, options, emit }: AdminParts): RequestHandler {
-  const { authorize, events = {} } = options;
+export function createAdmin({ cache, identify, options, emit, live }: AdminParts): RequestHandler {
+  const { authorize, events = {}, lists = {}, metrics } = options;
 
   const whoIs = (req: Request): Identity | undefined => {
     try {
@@ -49,6 +59,14 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
     }
   };
 
+  const askingOf = (req: Request, { user }: Identity): Asking => ({
+    user: String(user),
+    path: req.originalUrl.split('?', 1)[0] ?? '',
+    takesGzip: req.acceptsEncodings('gzip') === 'gzip',
+    may: (action) => mayDo(req, action),
+    mayStillLook: async () => whoIs(req) !== undefined && (await mayDo(req, 'read')),
+  });
+
   const answer = async (req: Request, res: Response): Promise<AdminAnswer> => {
     const identity = whoIs(req);
     if (identity === undefined) throw new AdminProblem(401, 'unauthorized', 'Log in to manage the cache.');
@@ -62,6 +80,10 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
     }
     const { action } = match.route;
     const changes = action !== 'read';
+    if (req.method !== 'GET' && req.method !== 'HEAD' && isCrossSite(req.headers, req.hostname)) {
+      if (changes) record(identity, match, { params: match.params, query: {}, body: {} }, 'denied');
+      throw new AdminProblem(403, 'cross-site', 'A page of another site has sent this.');
+    }
     if (!(await mayDo(req, action))) {
       if (changes) record(identity, match, { params: match.params, query: {}, body: {} }, 'denied');
       throw new AdminProblem(403, 'forbidden', 'You may not do that.');
@@ -72,7 +94,10 @@ export function createAdmin({ cache, identify, options, emit }: AdminParts): Req
       body: match.route.method === 'POST' ? await bodyOf(req) : {},
     };
     checkInput(match.route, sent);
-    const context: AdminContext = { cache, events, openApi: () => openApiOf(ROUTES, req.baseUrl) };
+    const origin = { protocol: req.protocol, host: req.headers.host ?? 'localhost' };
+    const openApi = () => openApiOf(ROUTES, req.baseUrl);
+    const asking = askingOf(req, identity);
+    const context: AdminContext = { cache, events, lists, metrics, origin, live, asking, openApi };
     try {
       const done = await match.route.handler(sent, context);
       if (changes) record(identity, match, sent, 'done');
@@ -117,17 +142,28 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  503: 'Service Unavailable',
 };
 
-function send(req: Request, res: Response, { status, body }: AdminAnswer, type: string): void {
+function send(
+  req: Request,
+  res: Response,
+  { status, body, bytes = Buffer.from(JSON.stringify(body)), headers = {}, stream }: AdminAnswer,
+  type: string,
+): void {
   if (res.headersSent) return;
-  const bytes = Buffer.from(JSON.stringify(body));
+  if (stream !== undefined && req.method !== 'HEAD') return stream(res);
   res.statusCode = status;
   res.setHeader('Content-Type', type);
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('X-Content-Type-Options', 'nosniff');
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'Vary') res.vary(value);
+    else res.setHeader(name, value);
+  }
   res.setHeader('Content-Length', bytes.length);
   if (req.method === 'HEAD') res.end();
   else res.end(bytes);

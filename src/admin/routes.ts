@@ -1,24 +1,18 @@
 // The routes of the management API as data: who may, what they take, and which handler answers.
+import { DASHBOARD_ROUTES } from './dashboard-routes.js';
 import type { AdminRoute, Field } from './exchange.js';
-import {
-  clear,
-  costs,
-  deleteReport,
-  health,
-  hitRate,
-  invalidate,
-  invalidations,
-  openApi,
-  prune,
-  reset,
-  stats,
-} from './handlers.js';
+import { clear, costs, deleteReport, health, hitRate, invalidate, openApi, prune, reset, stats } from './handlers.js';
+import { LOOK_ROUTES } from './look-routes.js';
+import { SCHEDULE_ROUTES } from './schedule-routes.js';
+import { WARM_ROUTES } from './warm-routes.js';
 
 const DRY_RUN: Field = { type: 'boolean', description: 'Count what would go, and change nothing.' };
 const DAY: Field = { type: 'string', description: 'A day (UTC) such as 2026-01-31. Default: today.' };
 
 /** In the order in which a path is compared: names before `{…}`. */
 export const ROUTES: readonly AdminRoute[] = [
+  ...LOOK_ROUTES,
+  ...DASHBOARD_ROUTES,
   {
     method: 'GET',
     path: '/stats',
@@ -43,13 +37,6 @@ export const ROUTES: readonly AdminRoute[] = [
   },
   {
     method: 'GET',
-    path: '/invalidations',
-    action: 'read',
-    summary: 'What this process has invalidated lately, newest first',
-    handler: invalidations,
-  },
-  {
-    method: 'GET',
     path: '/costs',
     action: 'read',
     summary: 'What results cost and what hits spared, by day and type',
@@ -57,6 +44,7 @@ export const ROUTES: readonly AdminRoute[] = [
     handler: costs,
   },
   { method: 'GET', path: '/openapi.json', action: 'read', summary: 'This description', handler: openApi },
+  ...WARM_ROUTES,
   {
     method: 'POST',
     path: '/invalidate',
@@ -71,6 +59,9 @@ export const ROUTES: readonly AdminRoute[] = [
       tags: { type: 'array', description: 'Tags such as student:5, a thousand at most.' },
       event: { type: 'string', description: 'Something that has happened, as the application has declared it.' },
       facts: { type: 'object', description: 'Of the event: ids by name.' },
+      organization: { type: 'string', description: 'The resources of an organisation.' },
+      resource: { type: 'string', description: 'One of them, with what is derived from it. Default: all.' },
+      semester: { type: 'string', description: 'One semester of them, and what was loaded for all. Default: all.' },
       dry_run: DRY_RUN,
     },
     handler: invalidate,
@@ -82,6 +73,7 @@ export const ROUTES: readonly AdminRoute[] = [
     summary: 'Begins to count anew, in all processes',
     handler: reset,
   },
+  ...SCHEDULE_ROUTES,
   {
     method: 'POST',
     path: '/prune',

@@ -26,6 +26,7 @@ export const ERROR_ADVICE = {
   ERC_OVERLOADED: 'Try again in a moment; or raise `maxWaiting` or `maxComputing`.',
   ERC_SPEND: 'Try again tomorrow (UTC); or raise the limit in `costs.limits`.',
   ERC_TIMEOUT: 'Give the loader a longer `hardTimeout`, or a `grace` so that the value before is returned.',
+  ERC_TASK_RUNNING: 'Wait until the run under way has ended; `status()` tells where it is.',
   ERC_REDIS: 'Pass an ioredis Redis or Cluster client (5.4+ or 6).',
 } as const;
 
@@ -39,8 +40,14 @@ export function errorText(error: unknown): string {
 /** Class and code, for what is not to be repeated: messages of databases show values. */
 export function errorName(error: unknown): string {
   const name = error instanceof Error ? error.name : typeof error;
+  const code = codeOf(error);
+  return code === undefined ? name : `${name} ${code}`;
+}
+
+/** Its `code`, where it has one that is a text. */
+export function codeOf(error: unknown): string | undefined {
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
-  return typeof code === 'string' ? `${name} ${code}` : name;
+  return typeof code === 'string' ? code : undefined;
 }
 
 /**

@@ -144,6 +144,8 @@ export type Happening =
       readonly kind: 'invalidate';
       readonly tags: readonly string[];
       readonly cause: string;
+      /** Where it stands in the history of all invalidations. */
+      readonly epoch: string;
       readonly seq: number;
       readonly durationMs: number;
     }
@@ -209,6 +211,24 @@ export type Happening =
       /** Of `served`: absent, there is none any more. */
       readonly version?: number;
     }
+  /**
+   * A scheduled task. `timeout`: its time limit is over and it was told to end; `retry`: it is tried again after `retryMs`;
+   * `missed`: `count` due times have passed without a run.
+   */
+  | {
+      readonly kind: 'task';
+      readonly task: string;
+      readonly state: 'begun' | 'done' | 'failed' | 'timeout' | 'retry' | 'missed';
+      /** From 1, over all processes; 0 of `missed`. */
+      readonly attempt: number;
+      /** When it was due; absent: somebody has asked for it. */
+      readonly due?: Date;
+      readonly durationMs?: number;
+      /** Class and code. */
+      readonly error?: string;
+      readonly retryMs?: number;
+      readonly count?: number;
+    }
   /** Somebody has used the management API to change something, or tried to. `names`: members of what he sent, not their values. */
   | {
       readonly kind: 'managed';
@@ -219,6 +239,22 @@ export type Happening =
       readonly dryRun: boolean;
       /** `denied`: he may not; `refused`: something is wrong with what he has sent. */
       readonly outcome: 'done' | 'denied' | 'refused' | 'failed';
+    }
+  /**
+   * Reports are made ready ahead. `way`: what was named, never whose; told when a run begins, now and then while it goes on, and
+   * when it ends.
+   */
+  | {
+      readonly kind: 'warming';
+      readonly run: number;
+      readonly name?: string;
+      readonly way: string;
+      readonly state: 'begun' | 'progress' | 'ended';
+      readonly total: number;
+      readonly cached: number;
+      readonly computed: number;
+      readonly failed: number;
+      readonly stopped?: 'budget' | 'database' | 'aborted' | 'closed';
     }
   /** Views of versions could not be told to the database; `waiting` of them are told later. `error`: class and code. */
   | { readonly kind: 'viewsFailed'; readonly error: string; readonly waiting: number }

@@ -62,6 +62,8 @@ export interface ReadRequest {
    * nor a run, and no limit of runs holds it; whoever computes inside it is counted by himself.
    */
   readonly looksUp?: boolean;
+  /** Nobody reads what is found: it is made ready for those who come. So it is neither a hit nor a miss nor a bypass. */
+  readonly warms?: boolean;
 }
 
 /** Among whom one computation serves all who ask meanwhile: the readers of this process, or of all that share the store. */

@@ -50,3 +50,15 @@ export async function askTogether(
     return answer;
   });
 }
+
+/** Names with their values, as `call` gives them: one after the other, or in pairs; RESP3: as an object or a map. */
+export function pairsOf(answer: unknown): [name: string, value: string][] {
+  const flat: readonly unknown[] = Array.isArray(answer)
+    ? answer.flat()
+    : answer instanceof Map
+      ? [...(answer as Map<unknown, unknown>)].flat()
+      : Object.entries(answer ?? {}).flat();
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < flat.length; at += 2) pairs.push([String(flat[at]), String(flat[at + 1])]);
+  return pairs;
+}

@@ -9,6 +9,7 @@ export type SpanName =
   | 'prove' // asking the shared store whether what memory has is current
   | 'load' // the handler or the loader
   | 'refresh' // the same in nobody's request, with what is stored of it
+  | 'warm' // one report that is made ready ahead, with all that belongs to it
   | 'store' // offering what was computed
   | 'put' // offering it to one layer
   | 'invalidate' // an invalidation, until it is in force or its writer is answered

@@ -324,7 +324,8 @@ export class Cache implements Reader {
 
   #bypass(request: ReadRequest, reason: BypassReason, detail?: string): Turn {
     this.#scopes.computation?.addTags(request.tags);
-    this.#emit({ kind: 'bypass', type: request.type, reason, ...(detail === undefined ? {} : { detail }) });
+    if (request.warms !== true)
+      this.#emit({ kind: 'bypass', type: request.type, reason, ...(detail === undefined ? {} : { detail }) });
     return { next: 'alone', reason };
   }
 
@@ -340,7 +341,7 @@ export class Cache implements Reader {
   }
 
   #refuse(request: ReadRequest): Turn {
-    this.#emit({ kind: 'bypass', type: request.type, reason: 'overload' });
+    if (request.warms !== true) this.#emit({ kind: 'bypass', type: request.type, reason: 'overload' });
     return { next: 'refuse', reason: 'overload' };
   }
 
@@ -352,7 +353,7 @@ export class Cache implements Reader {
       flight?.land({ kind: 'abandoned' });
       return fallback?.take() ?? this.#refuse(request);
     }
-    if (request.looksUp !== true) {
+    if (request.looksUp !== true && request.warms !== true) {
       const durationMs = this.#clock.monotonic() - started;
       this.#emit({ kind: 'miss', key: request.key, type: request.type, reason, durationMs });
     }

@@ -37,6 +37,8 @@ export const OF_A_REQUEST: ReadonlySet<CacheEventKind> = new Set<CacheEventKind>
   'rawWrite',
   'cascadeFailed',
   'replicaLags',
+  'warming',
+  'managed',
 ]);
 
 /** Where nobody wants to know. */

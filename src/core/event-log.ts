@@ -29,6 +29,8 @@ const LEVELS: Readonly<Record<CacheEventKind, Level>> = {
   viewRefreshed: 'info',
   version: 'info',
   managed: 'info',
+  warming: 'debug',
+  task: 'info',
   markFailed: 'warn',
   outboxFailed: 'warn',
   replicaLags: 'warn',

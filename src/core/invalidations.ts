@@ -246,7 +246,8 @@ export class Invalidations implements Invalidator {
     try {
       const position = await this.#store.invalidate(tags, options);
       this.#epoch = position.epoch;
-      this.#emit({ kind: 'invalidate', tags, cause, seq: position.seq, durationMs: this.#clock.monotonic() - started });
+      const { epoch, seq } = position;
+      this.#emit({ kind: 'invalidate', tags, cause, epoch, seq, durationMs: this.#clock.monotonic() - started });
       return position;
     } catch (error) {
       const text = errorText(error);

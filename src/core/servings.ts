@@ -53,7 +53,7 @@ export class Servings {
     around?.inherit({ tags, epoch, asOf, ...(stale && { staleAt }), ...(database && { database }) });
     // Computed while this reader waited, it is no older than his own would be.
     const kind = stale && !coalesced ? 'staleHit' : 'hit';
-    if (emit.hears?.(kind) !== false) {
+    if (request.warms !== true && emit.hears?.(kind) !== false) {
       const { key, type } = request;
       const durationMs = clock.monotonic() - started;
       const avoided = { avoidedMs: entry.computeMs, ...(entry.cost && { cost: entry.cost }) };

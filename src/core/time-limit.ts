@@ -35,3 +35,18 @@ export class TimeLimit {
     this.#timer?.cancel();
   }
 }
+
+/** Ends the wait for an answer; what comes, or fails, after that is nobody's. @returns a wrapper that rejects instead */
+export function answersWithin(ms: number, clock: Clock): <T>(answer: Promise<T>) => Promise<T> {
+  return async (answer) => {
+    const limit = new TimeLimit(ms, clock);
+    answer.catch(() => undefined);
+    try {
+      const first = await limit.race(answer);
+      if (first === LATE) throw new Error(`No answer within ${ms} ms.`);
+      return first;
+    } finally {
+      limit.cancel();
+    }
+  };
+}

@@ -21,6 +21,15 @@ function encodeChar(char: string): string {
   return encoded;
 }
 
+/** The text of a segment; what was too long, and half a character, stay as they are written. */
+export function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
 /**
  * Encodes `text` with the alphabet `A-Z a-z 0-9 . _ - %`. Text whose encoding is longer than 120 characters becomes
  * `~` and its SHA-256, so keys stay short whatever a client sends; `~` occurs in no other encoding.

@@ -1,7 +1,7 @@
 // The name of an entry: report:<report>:<identity>:<filters hash>, in which no two different inputs meet.
 import type { Identity, Share } from '../contract/identity.js';
 import { canonical } from './canonical.js';
-import { encodeSegment, sha256 } from './encode.js';
+import { decodeSegment, encodeSegment, sha256 } from './encode.js';
 
 export interface KeyParts {
   readonly type: string;
@@ -33,6 +33,23 @@ export function keyOf(report: KeyParts['report'], identity: string, hash: string
  */
 export function hashOf({ type, filters, scope }: Pick<KeyParts, 'type' | 'filters' | 'scope'>): string {
   return sha256(`${JSON.stringify([type, scope ?? null])}${canonical(filters)}`);
+}
+
+export interface ReadKey {
+  readonly report: string;
+  /** The identity segment as it stands there; `*` is everybody. */
+  readonly owner: string;
+  /** Absent where it is shared. */
+  readonly user?: string;
+  readonly tenant?: string;
+}
+
+/** What a key tells of itself; undefined for what is none. */
+export function readKey(key: string): ReadKey | undefined {
+  const [, report, owner] = /^report:([^:\s]+):([^:\s]+):[^:\s]+$/.exec(key) ?? [];
+  if (report === undefined || owner === undefined) return undefined;
+  const [user = '*', tenant = ''] = owner.split('!').map(decodeSegment);
+  return { report: decodeSegment(report), owner, ...(user !== '*' && { user }), ...(tenant !== '' && { tenant }) };
 }
 
 /** Adds the values of request headers to a key, because the answer varies by them. Absent differs from empty. */

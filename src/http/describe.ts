@@ -9,18 +9,22 @@ import type { RoutePolicy } from '../options/parse.js';
 import { QueryMemo } from './query-memo.js';
 import type { Description, ProblemDetails } from './route.js';
 
-type Identify = (req: Request) => Identity | null | undefined | false | '' | 0;
+export type Identify = (req: Request) => Identity | null | undefined | false | '' | 0;
 
-/** Builds the function that reads a request of one route. It throws only if the application's own functions do. */
+/**
+ * Builds the function that reads a request of one route. It throws only if the application's own functions do.
+ * @param scope what stands for the path in the key, where the report is made of what the key says and of nothing else
+ */
 export function describeRoute(
   type: string,
-  options: RouteOptions,
+  options: Pick<RouteOptions, 'report' | 'tags'>,
   policy: RoutePolicy,
   identify: Identify,
+  scope?: string,
 ): (req: Request) => Description {
   const reportOf = options.report ?? pathOf;
   const tagsOf = options.tags ?? (() => []);
-  const fixedTags = [tag('type', type), ...policy.tableTags];
+  const { share, tableTags } = policy;
   // Holds what leads to a key only: refusals and bypasses are rare, and a client must not push the others out with them.
   const memo = new QueryMemo();
 
@@ -45,23 +49,36 @@ export function describeRoute(
           reason: 'unknown-parameter',
         };
       }
-      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: inFull(req, pathOf(req)) });
+      hash = hashOf({ type, filters: parsed.values satisfies ParsedFilters, scope: scope ?? inFull(req, pathOf(req)) });
       memo.set(url, req, hash);
     }
     const report = reportOf(req);
     return {
       key: keyOf(report, identity, hash),
       owner: identity,
-      tags: () => [...fixedTags, tag('report', report), ...viewerTags(who || undefined, policy.share), ...tagsOf(req)],
+      tags: () => reportTags({ type, tableTags, report, who: who || undefined, share }, tagsOf(req)),
     };
   };
 }
 
+export interface Tagged {
+  readonly type: string;
+  readonly tableTags: readonly string[];
+  readonly report: string | number | bigint;
+  readonly who: Partial<Identity> | undefined;
+  readonly share: Share;
+}
+
+/** What every entry of a report carries, whoever makes it, and what it is about. */
+export function reportTags({ type, tableTags, report, who, share }: Tagged, about: readonly string[]): string[] {
+  return [tag('type', type), ...tableTags, tag('report', report), ...viewerTags(who, share), ...about];
+}
+
 /** The viewer and his tenant are tags of his entries, so that everything of one user goes in one step. */
-export function viewerTags(who: Identity | undefined, share: Share): string[] {
+export function viewerTags(who: Partial<Identity> | undefined, share: Share): string[] {
   if (who === undefined || share === 'everyone') return [];
   // A shared entry is nobody's in particular: whoever happened to compute it does not matter.
-  const tags: string[] = share === 'user' ? [tag('viewer', who.user)] : [];
+  const tags: string[] = share === 'user' && who.user !== undefined ? [tag('viewer', who.user)] : [];
   if (who.tenant !== undefined && who.tenant !== null) tags.push(tag('tenant', who.tenant));
   return tags;
 }

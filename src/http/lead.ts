@@ -79,7 +79,8 @@ export function lead(context: Leading): void {
       const now = clock.now();
       const length = lineOf(after, 'content-length');
       const bytes = whole?.bytes ?? (length === undefined ? undefined : Number(length));
-      const demanded = demandedVary(before, after);
+      // What is made of its key alone varies by nothing else.
+      const demanded = route.loaded === undefined ? demandedVary(before, after) : [];
       const verdict = judge(context, said, demanded, status, bytes, now);
       const stated = sayToBrowser(edits, context, said, after, status, verdict, now - startedAt);
       const etag = chooseEtag(edits, after, verdict.store ? whole?.body : undefined);

@@ -23,6 +23,8 @@ export interface MiddlewareParts {
   /** Gets the bypasses decided here; every other event is the reader's. */
   readonly emit: EventSink;
   readonly clock: Clock;
+  /** What is learnt of the route's answers; default: kept to itself. */
+  readonly vary?: VaryMemory;
   readonly route: ResolvedRoute;
 }
 
@@ -56,10 +58,10 @@ export function createMiddleware({
   forms,
   emit,
   clock,
+  vary = new VaryMemory(),
   route: given,
 }: MiddlewareParts): (req: Request, res: Response, next: NextFunction) => void {
   const route: ResolvedRoute = { ...given, cacheName: printCacheName(given.cacheName) };
-  const vary = new VaryMemory();
   const negotiation = new Negotiation(route.compress);
 
   function bypass(res: Response, reason: BypassReason, fwd: Forward = 'bypass', detail?: string): void {
@@ -107,6 +109,7 @@ export function createMiddleware({
     const now = clock.now();
     try {
       replay({ req, res, route, vary, negotiation }, entry, choice, hit(turn, now), now);
+      route.loaded?.asked(req, ask.request.key, entry.computeMs);
       // A reader whose copy is current needs no body, nor will he soon.
       if (choice.wanted !== undefined && res.statusCode !== 304) forms.make(ask.request.key, entry, choice.wanted);
     } catch (error) {
@@ -155,6 +158,12 @@ export function createMiddleware({
 
   function compute(req: Request, res: Response, next: NextFunction, ask: Ask, turn: Turn & { next: 'lead' }): void {
     const { load, fallback } = turn;
+    const kept = route.loaded && fallback?.take();
+    if (kept !== undefined) {
+      route.loaded?.remake(load, req);
+      serve(req, res, next, ask, kept);
+      return;
+    }
     if (fallback !== undefined && bytesIn(fallback.entry, 'identity') === undefined) {
       void later(req, res, next, ask, withFallbackAsWritten(ask, turn, fallback));
       return;

@@ -31,17 +31,31 @@ export const OVERSPENT: ProblemDetails = {
   code: 'spend',
 };
 
+/** RFC 9110 §15.5.2 wants a challenge, which only the application could name: its login stands in front. */
+export const NOBODY: ProblemDetails = {
+  type: 'about:blank',
+  title: 'Unauthorized',
+  status: 401,
+  detail: 'Log in to see this report.',
+  code: 'no-identity',
+};
+
 /** When to try again, s: most reports that are computed now are done by then, and come from the cache. */
 export const OVERLOADED_RETRY_S = 2;
 
 /** Sends `problem`; never to be kept, because the next answer may differ. */
 export function sendProblem(res: Response, route: ResolvedRoute, outcome: Outcome, problem: ProblemDetails): void {
-  const body = Buffer.from(JSON.stringify(problem));
-  res.statusCode = problem.status;
   res.setHeader('X-Cache', outcome.label);
   res.setHeader('Cache-Status', cacheStatus(res, route.cacheName, outcome));
-  res.setHeader('Content-Type', 'application/problem+json');
   res.setHeader('Cache-Control', KEEP_NOTHING);
+  writeProblem(res, problem);
+}
+
+/** Sends `problem` as it is, for who has been labelled already. */
+export function writeProblem(res: Response, problem: ProblemDetails): void {
+  const body = Buffer.from(JSON.stringify(problem));
+  res.statusCode = problem.status;
+  res.setHeader('Content-Type', 'application/problem+json');
   res.setHeader('Content-Length', body.length);
   if (res.req.method === 'HEAD') res.end();
   else res.end(body);

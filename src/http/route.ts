@@ -4,7 +4,7 @@ import type { Coding, Position } from '../contract/entry.js';
 import type { Refusal } from '../contract/costs.js';
 import type { BypassReason } from '../contract/events.js';
 import type { Share } from '../contract/identity.js';
-import type { Coalesce, Freshness } from '../contract/reading.js';
+import type { Coalesce, Freshness, Load } from '../contract/reading.js';
 import type { Consistency } from '../contract/store.js';
 
 /**
@@ -59,6 +59,14 @@ export interface RouteSpending {
   beside(owner: string, task: () => void): void;
 }
 
+/** For routes whose reports are made of their key alone, by a loader. */
+export interface LoadedRoute {
+  /** Begins to make the report anew, for which nobody waits. Settles the load. */
+  remake(load: Load, req: Request): void;
+  /** Somebody has asked for it, who was spared so many ms. */
+  asked(req: Request, key: string, computeMs: number): void;
+}
+
 export interface ResolvedRoute {
   /** Report type. */
   readonly type: string;
@@ -90,6 +98,8 @@ export interface ResolvedRoute {
   varyKey(key: string, names: readonly string[], values: readonly (string | undefined)[]): string;
   /** A position that the sender has been told of, so that he sees his own writes under a lease. */
   atLeast(req: Request): Position | undefined;
+  /** Absent: a handler makes the report. */
+  readonly loaded?: LoadedRoute;
   /** The tags that a successful unsafe request to this route invalidates (RFC 9111 §4.4); empty for none. */
   targetTags(req: Request): readonly string[];
   /** Resolves once the invalidation is in force or its bound has passed; never rejects. */

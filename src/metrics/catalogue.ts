@@ -103,6 +103,28 @@ const metrics = {
     labels: [],
     buckets: COMPUTE_SECONDS,
   },
+  taskRuns: {
+    kind: 'counter',
+    help: 'What has become of scheduled tasks: begun, done, failed, timeout, retry, and due times that were missed.',
+    labels: ['task', 'state'],
+  },
+  taskDuration: {
+    kind: 'histogram',
+    unit: 'seconds',
+    help: 'How long attempts at scheduled tasks took.',
+    labels: ['task', 'state'],
+    buckets: COMPUTE_SECONDS,
+  },
+  warmedReports: {
+    kind: 'counter',
+    help: 'What runs of warming have found or made ready, told when each ends: already, computed, or failed.',
+    labels: ['way', 'result'],
+  },
+  warmRuns: {
+    kind: 'counter',
+    help: 'How runs of warming ended: done, or what stopped them.',
+    labels: ['way', 'state'],
+  },
   layerErrors: {
     kind: 'counter',
     help: 'Operations of a layer that failed or were late.',

@@ -44,6 +44,7 @@ export const operation = oneOf(
   'endClaim',
   'keepForm',
   'charge',
+  'schedule',
   'listen',
   'compress',
   'decompress',

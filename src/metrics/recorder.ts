@@ -107,6 +107,16 @@ export class Recorder implements Observer {
       case 'viewRefreshed':
         told.viewRefreshDuration(event.durationMs / 1000);
         return;
+      case 'task': {
+        // Tasks are declared by the application, never by a client.
+        const labels = { task: event.task, state: event.state };
+        told.taskRuns(event.count ?? 1, labels);
+        if (event.durationMs !== undefined) told.taskDuration(event.durationMs / 1000, labels);
+        return;
+      }
+      case 'warming':
+        if (event.state === 'ended') this.#warmed(event);
+        return;
       case 'layerFailed':
         told.layerErrors(1, { layer: event.layer, operation: operation(event.operation) });
         return;
@@ -122,6 +132,14 @@ export class Recorder implements Observer {
     const labels = { type: this.#type(type), layer, result };
     this.#told.reads(1, labels);
     this.#told.readDuration(durationMs / 1000, labels);
+  }
+
+  #warmed({ way, cached, computed, failed, stopped }: Extract<CacheEvent, { kind: 'warming' }>): void {
+    const { warmedReports, warmRuns } = this.#told;
+    warmedReports(cached - computed, { way, result: 'already' });
+    warmedReports(computed, { way, result: 'computed' });
+    warmedReports(failed, { way, result: 'failed' });
+    warmRuns(1, { way, state: stopped ?? 'done' });
   }
 
   #spent({ type: given, cost }: Extract<CacheEvent, { kind: 'spent' }>): void {

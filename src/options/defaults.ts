@@ -115,6 +115,8 @@ export const BOUNDS = {
   claimMs: 5000,
   /** For how long nobody queues for a report that was not fit to be shared, ms. */
   privateMs: 1000,
+  /** For answers of Redis that no reader waits for: pages of entries, days of counts, ms. */
+  patienceMs: 5000,
   /** How long `close()` waits for computations that are running, and for writers without an answer, ms. */
   closeMs: 2000,
   /** What a killed process may lose of the views of versions, ms; and of the counts of a day, which are looked at while they are made. */
@@ -150,4 +152,56 @@ export const BREAKER = {
   /** As short as a failover at its best; one probe in five seconds costs nobody anything. */
   firstCoolOffMs: 500,
   longestCoolOffMs: 5000,
+} as const;
+
+/** How reports are made ready ahead. */
+export const WARMING = {
+  /** One school's reports of 20 ms each, many times over. */
+  budget: '5m' as Duration,
+  /** Beside readers, not instead of them. */
+  concurrency: 2,
+  mostAtOnce: 32,
+  /** Ten times what a database in the same rack needs for nothing. */
+  slowDatabase: '100ms' as Duration,
+  /** This hour and the next: who comes first in the morning. */
+  hours: 2,
+  mostHours: 24,
+  most: 10_000,
+  mostTargets: 100_000,
+  /** Runs of one process at the same time; and those that are remembered. */
+  runs: 4,
+  remembered: 20,
+  failures: 100,
+  /** How often a run tells how far it is, ms. */
+  progressMs: 500,
+  /** How often the database is asked how it is, ms; so often in a row it may answer slowly; and how long it is left alone then. */
+  askMs: 250,
+  slowAnswers: 5,
+  firstPauseMs: 500,
+  /** Reports that are remembered of each hour of the week, and of one process until it tells them. */
+  learnedPerHour: 500,
+  learnedPerProcess: 2000,
+  /** What a killed process may lose of them, ms. */
+  learnedFlushMs: 30_000,
+  /** Within the time limits of the tasks that do it. */
+  scheduled: {
+    daily: { budget: '12m' as Duration, hours: 3 },
+    expiring: { budget: '10m' as Duration, hours: 1, freshFor: '30m' as Duration },
+  },
+} as const;
+
+/** How processes agree on who runs a scheduled task. */
+export const SCHEDULE = {
+  /** How long a claim holds unless it is renewed: others go on after so long with what a dead process has begun. */
+  leaseMs: 10_000,
+  /** And for so long they look again: who was cut off from Redis together with them comes back first. */
+  doubtMs: 2000,
+  /** For one question about a claim: several fit into a lease. */
+  answerMs: 2000,
+  /** Runs kept of each task. */
+  mostRuns: 20,
+  /** Between two attempts, however many there were. */
+  longestBackoffMs: 3_600_000,
+  /** For clocks that differ, before a tag is older than any entry. */
+  pruneMarginMs: 60_000,
 } as const;

@@ -303,33 +303,33 @@ export interface RoutePolicy extends TypePolicy {
 }
 
 /** @throws ERC_OPTION, ERC_FILTER */
-export function parseRoute(options: RouteOptions, base: TypePolicy): RoutePolicy {
-  onlyKnown(options, ROUTE_OPTIONS, 'cache().');
+export function parseRoute(options: RouteOptions, base: TypePolicy, path = 'cache()'): RoutePolicy {
+  onlyKnown(options, ROUTE_OPTIONS, `${path}.`);
   const filters = options.filters ?? {};
   checkFilters(filters);
   for (const name of ['report', 'tags'] as const) {
     if (options[name] !== undefined && typeof options[name] !== 'function')
-      throw wrong(`cache().${name}`, options[name], 'a function of the request');
+      throw wrong(`${path}.${name}`, options[name], 'a function of the request');
   }
   const statuses = options.statuses ?? [200];
   if (!statuses.every((status) => Number.isInteger(status) && status >= 200 && status <= 599)) {
-    throw wrong('cache().statuses', statuses, 'HTTP statuses');
+    throw wrong(`${path}.statuses`, statuses, 'HTTP statuses');
   }
   return {
-    ...parsePolicy(options, base, 'cache()'),
+    ...parsePolicy(options, base, path),
     filters,
     tableTags: (options.tables ?? []).map((table) => tableTag(table)),
-    share: oneOf('cache().share', options.share ?? DEFAULTS.share, ['user', 'role', 'tenant', 'everyone']),
-    unknownParameters: oneOf('cache().unknownParameters', options.unknownParameters ?? DEFAULTS.unknownParameters, [
+    share: oneOf(`${path}.share`, options.share ?? DEFAULTS.share, ['user', 'role', 'tenant', 'everyone']),
+    unknownParameters: oneOf(`${path}.unknownParameters`, options.unknownParameters ?? DEFAULTS.unknownParameters, [
       'bypass',
       'ignore',
       'refuse',
     ]),
-    invalidParameters: oneOf('cache().invalidParameters', options.invalidParameters ?? DEFAULTS.invalidParameters, [
+    invalidParameters: oneOf(`${path}.invalidParameters`, options.invalidParameters ?? DEFAULTS.invalidParameters, [
       'refuse',
       'bypass',
     ]),
-    requestDirectives: oneOf('cache().requestDirectives', options.requestDirectives ?? DEFAULTS.requestDirectives, [
+    requestDirectives: oneOf(`${path}.requestDirectives`, options.requestDirectives ?? DEFAULTS.requestDirectives, [
       'honour',
       'ignore',
     ]),

@@ -101,6 +101,21 @@ export interface Regeneration {
   readonly by?: string | number | bigint;
 }
 
+/** A page of subjects. */
+export interface VersionedSubjects {
+  readonly subjects: readonly {
+    readonly report: string;
+    readonly tenant?: string;
+    /** As the cache writes them: JSON, where they are texts and numbers. */
+    readonly filters: string;
+    /** The highest number that a version has had. */
+    readonly latest: number;
+    readonly pinned?: number;
+  }[];
+  /** What to go on behind; absent: there are no more. */
+  readonly next?: string;
+}
+
 /** Versioned results of one report type, kept for good in the database; memory and Redis in front of it. */
 export interface Versions<T> {
   /**
@@ -114,6 +129,11 @@ export interface Versions<T> {
    * @throws as {@link get}; ERC_VERSION where there are as many as may be
    */
   regenerate(subject: VersionedSubject, why?: Regeneration): Promise<VersionAnswer<T>>;
+  /**
+   * All subjects that have had a version, page by page, in an order of no meaning.
+   * @throws ERC_OPTION for a limit below one; ERC_VERSIONS
+   */
+  subjects(asked: { readonly limit: number; readonly after?: string }): Promise<VersionedSubjects>;
   /** All versions, the newest first; empty: none was generated yet. */
   list(subject: VersionedSubject): Promise<readonly VersionListing[]>;
   /** One version, served or not; it does not count as viewed. @throws ERC_VERSION where there is none */

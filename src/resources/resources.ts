@@ -24,6 +24,21 @@ export interface ResourceRequest {
   readonly filters: { readonly semester?: string };
   readonly tags: readonly string[];
   readonly codec: ValueCodec | undefined;
+  /** Nobody reads it: it is made ready. */
+  readonly warms: boolean;
+}
+
+/** One resource, to be made ready. */
+export interface ResourceJob {
+  readonly type: string;
+  readonly report: string;
+  make(): Promise<{ readonly computed: boolean }>;
+}
+
+export interface CreatedResources<M> {
+  readonly resources: Resources<M>;
+  /** All of an organisation, of all semesters. */
+  readonly jobs: (organization: string) => readonly ResourceJob[];
 }
 
 export interface ResourcesParts {
@@ -37,7 +52,7 @@ export function createResources<M>(
   declared: ResourceDeclarations<M>,
   policies: readonly ResourcePolicy[],
   parts: ResourcesParts,
-): Resources<M> {
+): CreatedResources<M> {
   refuseCycles(policies);
   const byName = new Map(policies.map((one) => [one.name, one]));
   const names = policies.map(({ name }) => name) as (keyof M & string)[];
@@ -48,7 +63,13 @@ export function createResources<M>(
     throw new ReportCacheError('ERC_RESOURCE', `There is no resource "${name}"; there are ${names.join(', ')}.`);
   };
 
-  async function get<K extends keyof M & string>(name: K, organization: ResourceId, asked?: ResourceId): Promise<M[K]> {
+  async function get<K extends keyof M & string>(
+    name: K,
+    organization: ResourceId,
+    asked?: ResourceId,
+    warms = false,
+    loads: () => void = () => undefined,
+  ): Promise<M[K]> {
     const { policy, tableTags, bySemester } = known(name);
     const semester = bySemester ? asked : undefined;
     const options: ResourceOptions<M, K> = declared[name];
@@ -59,21 +80,24 @@ export function createResources<M>(
       filters: semester === undefined ? {} : { semester: String(semester) },
       tags: [...tagsOf(name, organization, semester), ...tableTags],
       codec: options.codec,
+      warms,
     };
     // Its sources are read in front of the loader, whatever that reads: so what invalidates them invalidates it.
-    return parts.load(request, async ({ addTags }) =>
-      options.load(await sourcesOf(name, organization, semester), { organization, semester, addTags }),
-    );
+    return parts.load(request, async ({ addTags }) => {
+      loads();
+      return options.load(await sourcesOf(name, organization, semester, warms), { organization, semester, addTags });
+    });
   }
 
   async function sourcesOf<K extends keyof M & string>(
     name: K,
     organization: ResourceId,
     semester: ResourceId | undefined,
+    warms: boolean,
   ): Promise<Sources<M, K>> {
     const from = known(name).from as (keyof M & string)[];
     const loaded = await Promise.all(
-      from.map(async (source) => [source, await get(source, organization, semester)] as const),
+      from.map(async (source) => [source, await get(source, organization, semester, warms)] as const),
     );
     const sources = {};
     for (const other of names)
@@ -82,8 +106,8 @@ export function createResources<M>(
     return sources as Sources<M, K>;
   }
 
-  return {
-    get,
+  const resources: Resources<M> = {
+    get: (name, organization, semester) => get(name, organization, semester),
 
     async invalidate({ organization, resource = 'all', semester }: ResourceSelection<M>) {
       if (resource !== 'all') known(resource);
@@ -98,7 +122,7 @@ export function createResources<M>(
       // What several are derived from is loaded once: they wait for it.
       await Promise.all(
         names.map((name) =>
-          get(name, organization, semester).then(
+          get(name, organization, semester, true).then(
             () => loaded.push(name),
             () => failed.push(name),
           ),
@@ -107,6 +131,19 @@ export function createResources<M>(
       return { total: names.length, loaded: inOrder(names, loaded), failed: inOrder(names, failed) };
     },
   };
+
+  const job = (name: keyof M & string, organization: string): ResourceJob => ({
+    type: name,
+    report: organization,
+    async make() {
+      let computed = false;
+      await get(name, organization, undefined, true, () => {
+        computed = true;
+      });
+      return { computed };
+    },
+  });
+  return { resources, jobs: (organization) => names.map((name) => job(name, organization)) };
 }
 
 function inOrder<T>(all: readonly T[], some: readonly T[]): T[] {

@@ -33,6 +33,11 @@ export function readOut(buckets: Buckets): StatisticsBucket[] {
 
 const SERVED: readonly Outcome[] = ['memory', 'redis', 'database', 'joined', 'stale'];
 
+/** What stands in any of them. */
+export function typesIn(buckets: readonly StatisticsBucket[]): string[] {
+  return [...new Set(buckets.flatMap(({ types }) => Object.keys(types)))];
+}
+
 /** @param type absent: of all types */
 export function hitRateOf(buckets: readonly StatisticsBucket[], type?: string): HitRate {
   let [hits, misses, bypasses] = [0, 0, 0];

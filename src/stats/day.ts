@@ -34,10 +34,11 @@ export class Day {
     }
   }
 
-  /** What is not older than a day. */
-  read(newest: number): Buckets {
+  /** What is not older than a day, or than so many buckets. */
+  read(newest: number, last = BUCKETS): Buckets {
     this.#forget(newest);
-    return new Map([...this.#buckets].map(([number, bucket]) => [number, cellsOf(bucket)]));
+    const kept = [...this.#buckets].filter(([number]) => number > newest - last);
+    return new Map(kept.map(([number, bucket]) => [number, cellsOf(bucket)]));
   }
 
   /** What the others have not been told. @param newest older than a day is not told any more */

@@ -1,5 +1,5 @@
 // Counts of all processes in Redis: a hash for each five minutes, gone after a day.
-import { askTogether, type RedisLike } from '../contract/redis-like.js';
+import { askTogether, pairsOf, type RedisLike } from '../contract/redis-like.js';
 import type { Outcome } from '../contract/statistics.js';
 import { bucketOf, BUCKET_MS, BUCKETS, type Buckets, type Cell } from './buckets.js';
 import type { SharedStatistics } from './statistics.js';
@@ -29,8 +29,8 @@ export class RedisStatistics implements SharedStatistics {
     await askTogether(client, commands, inTime);
   }
 
-  async read(now: number): Promise<Buckets> {
-    const numbers = lastDay(now);
+  async read(now: number, last = BUCKETS): Promise<Buckets> {
+    const numbers = latest(now, last);
     const answers = await this.#eachOf(numbers, 'HGETALL');
     const buckets = new Map<number, Cell[]>();
     for (const [at, number] of numbers.entries()) {
@@ -41,7 +41,7 @@ export class RedisStatistics implements SharedStatistics {
   }
 
   async reset(now: number): Promise<void> {
-    await this.#eachOf(lastDay(now), 'UNLINK');
+    await this.#eachOf(latest(now, BUCKETS), 'UNLINK');
   }
 
   #eachOf(buckets: readonly number[], command: string): Promise<readonly unknown[]> {
@@ -54,24 +54,18 @@ export class RedisStatistics implements SharedStatistics {
   }
 }
 
-function lastDay(now: number): number[] {
-  const last = bucketOf(now);
-  return Array.from({ length: BUCKETS }, (_, at) => last - BUCKETS + 1 + at);
+function latest(now: number, length: number): number[] {
+  const newest = bucketOf(now);
+  return Array.from({ length }, (_, at) => newest - length + 1 + at);
 }
 
-/** @param answer pairs one after the other, as Redis gives them to `call`; RESP3: an object or a map of them */
 function cellsOf(answer: unknown): Cell[] {
-  const flat: readonly unknown[] = Array.isArray(answer)
-    ? answer.flat()
-    : answer instanceof Map
-      ? [...(answer as Map<unknown, unknown>)].flat()
-      : Object.entries(answer ?? {}).flat();
   const cells = new Map<string, Cell>();
-  for (let at = 0; at + 1 < flat.length; at += 2) {
-    const [type = '', outcome = '', time] = String(flat[at]).split(' ');
+  for (const [field, value] of pairsOf(answer)) {
+    const [type = '', outcome = '', time] = field.split(' ');
     const name = `${type} ${outcome}`;
     const cell = cells.get(name) ?? { type, outcome: outcome as Outcome, times: 0, micros: 0 };
-    cell[time === undefined ? 'times' : 'micros'] = Number(flat[at + 1]);
+    cell[time === undefined ? 'times' : 'micros'] = Number(value);
     cells.set(name, cell);
   }
   return [...cells.values()];

@@ -2,7 +2,7 @@
 import type { Clock, TimerHandle } from '../contract/clock.js';
 import type { CacheEvent } from '../contract/events.js';
 import type { Outcome, StatisticsReport } from '../contract/statistics.js';
-import { bucketOf, readOut, type Buckets, type Cell } from './buckets.js';
+import { bucketOf, BUCKETS, readOut, type Buckets, type Cell } from './buckets.js';
 import { Day } from './day.js';
 import { ANY_TYPE, countOf, COUNTED_KINDS } from './outcomes.js';
 
@@ -10,8 +10,8 @@ import { ANY_TYPE, countOf, COUNTED_KINDS } from './outcomes.js';
 export interface SharedStatistics {
   /** @throws where it cannot be told; then nothing of it was added, or nobody knows. */
   add(buckets: Buckets): Promise<void>;
-  /** Of the last day. @throws where it does not answer */
-  read(now: number): Promise<Buckets>;
+  /** The latest buckets. @throws where it does not answer */
+  read(now: number, last?: number): Promise<Buckets>;
   reset(now: number): Promise<void>;
 }
 
@@ -41,16 +41,16 @@ export class Statistics {
     countOf(event, this.#count);
   }
 
-  /** The last day of all processes, this one up to now. Never rejects. */
-  read(): Promise<StatisticsReport> {
+  /** The last day of all processes, this one up to now. Never rejects. @param last only so many of its buckets */
+  read(last = BUCKETS): Promise<StatisticsReport> {
     return this.#inTurn(async () => {
       await this.#flush();
       const { shared, clock } = this.parts;
       const lastUpdated = new Date(this.#updatedAt);
-      const own = () => readOut(this.#own.read(bucketOf(clock.now())));
+      const own = () => readOut(this.#own.read(bucketOf(clock.now()), last));
       if (shared === undefined) return { buckets: own(), complete: true, lastUpdated };
       try {
-        return { buckets: readOut(await shared.read(clock.now())), complete: true, lastUpdated };
+        return { buckets: readOut(await shared.read(clock.now(), last)), complete: true, lastUpdated };
       } catch {
         return { buckets: own(), complete: false, lastUpdated };
       }

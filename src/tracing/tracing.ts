@@ -54,6 +54,15 @@ export class Tracing {
     return Promise.resolve(within(span, task, ({ source }) => ({ source })));
   }
 
+  /** One report that is made ready ahead: a trace of its own, linked to whoever wants that, who may want thousands. */
+  warm<A extends { readonly computed: boolean }>(type: string, task: () => Promise<A>): Promise<A> {
+    const { tracer } = this;
+    if (tracer === undefined) return task();
+    const facts = { type, ...idFacts(this.correlation) };
+    const span = tracer.here()?.follow('warm', facts) ?? tracer.begin('warm', facts);
+    return Promise.resolve(within(span, task, ({ computed }) => ({ result: computed ? 'computed' : 'already' })));
+  }
+
   invalidate(cause: string, tags: readonly string[], task: () => ReturnType<Invalidator['invalidate']>) {
     const { tracer } = this;
     if (tracer === undefined) return task();

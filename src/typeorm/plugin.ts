@@ -143,6 +143,12 @@ export class TypeormPlugin {
   }
 
   /** Takes the writes of a connected DataSource through an outbox from now on; undefined ends that. */
+  /** An empty question to the database, asked as the application's own are; undefined: none is connected. */
+  get question(): (() => Promise<unknown>) | undefined {
+    const [dataSource] = (this.#connections as Map<DataSourceLike, Connection>).keys();
+    return dataSource && (() => askAs(dataSource)('SELECT 1', []));
+  }
+
   setDurable(dataSource: object, durable: Durable | undefined): void {
     const connection = (this.#connections as Map<object, Connection>).get(dataSource);
     if (connection) connection.durable = durable;

@@ -40,6 +40,12 @@ export interface VersionRow {
   readonly viewedAt: number | undefined;
 }
 
+/** A subject with the highest number that was given to a version of it, and the version that is pinned. */
+export type SubjectRow = Omit<SubjectId, 'type'> & {
+  readonly latest: number;
+  readonly pinned: number | undefined;
+};
+
 export interface Overview {
   /** The highest number that was ever given, 0: none. Numbers are not given twice. */
   readonly latest: number;
@@ -94,6 +100,24 @@ export class SqlVersions {
 
   overview(hash: string): Promise<Overview> {
     return this.#on(this.parts.ask).overview(hash);
+  }
+
+  /** In no order that means anything, but always the same. @param after the hash of one, which need not be there any more */
+  async subjects(type: string, limit: number, after: string): Promise<readonly SubjectRow[]> {
+    const { rows } = await this.#run(
+      this.parts.ask,
+      `SELECT subject, report, tenant, filters, latest, pinned FROM ${this.#tables.subject}` +
+        ` WHERE namespace = $1 AND type = $2 AND subject > $3 ORDER BY subject LIMIT ${Math.trunc(limit)}`,
+      [this.parts.namespace, type, after],
+    );
+    return rows.map(({ subject, report, tenant, filters, latest, pinned }) => ({
+      hash: String(subject),
+      report: String(report),
+      tenant: tenant === null ? undefined : String(tenant),
+      filters: String(filters),
+      latest: Number(latest),
+      pinned: pinned === null ? undefined : Number(pinned),
+    }));
   }
 
   async body(hash: string, version: number): Promise<Buffer | undefined> {

@@ -9,6 +9,7 @@ import type { LayerName } from '../contract/store.js';
 import { canonical } from '../entry/canonical.js';
 import { sha256 } from '../entry/encode.js';
 import { tag, type Tag } from '../entry/tags.js';
+import { count } from '../options/checks.js';
 import type { TypePolicy } from '../options/parse.js';
 import {
   nameOf,
@@ -264,6 +265,20 @@ export function createVersions<T>(
       if (value === undefined)
         throw new ReportCacheError('ERC_VERSION', `Version ${version} was removed meanwhile.`, NOT_FOUND);
       return answer({ value, cached: false, joined: !own, source: 'loader' });
+    },
+
+    async subjects({ limit, after = '' }) {
+      const most = count('subjects(): limit', limit);
+      const rows = await parts.database().subjects(type, most + 1, after);
+      const subjects = rows.slice(0, most).map(({ report, tenant, filters, latest, pinned }) => ({
+        report,
+        filters,
+        latest,
+        ...(tenant !== undefined && { tenant }),
+        ...(pinned !== undefined && { pinned }),
+      }));
+      const next = rows.length > most ? rows[most - 1]?.hash : undefined;
+      return { subjects, ...(next !== undefined && { next }) };
     },
 
     async list(subject): Promise<readonly VersionListing[]> {

@@ -4,8 +4,8 @@ import { errorName } from '../contract/errors.js';
 import type { EventSink } from '../contract/events.js';
 import type { Invalidator } from '../contract/invalidation.js';
 import type { ViewHealth } from '../contract/views.js';
+import { Alarm } from '../core/alarm.js';
 import { EVERYTHING, kindOf, tag, wholeKind } from '../entry/tags.js';
-import { Alarm } from './alarm.js';
 import type { Changes } from './changes.js';
 import type { Refreshed, ViewDatabase, ViewName } from './database.js';
 import { dueAt, merged, noted, restMs, type Delays, type Notice } from './schedule.js';
@@ -33,6 +33,11 @@ const BUSY_MS = 1000;
 /** So often the position of a view to which nothing happens moves on: long before tags of its age are forgotten. */
 const MOVE_ON_MS = 600_000;
 
+interface Asked {
+  readonly done: (outcome: 'refreshed' | 'current') => void;
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * A view is refreshed again until the position that its last refresh had captured covers everything that has happened to its
  * sources. So it does not matter who hears of a change, who is the one to refresh, or who dies: what was not covered is found
@@ -51,6 +56,8 @@ export class ViewKeeper {
   #asOf: Date | undefined;
   #running: Promise<void> | undefined;
   #closed = false;
+  /** Who waits for the view to be brought up to date. */
+  #asked: Asked[] = [];
   readonly #alarm: Alarm;
   readonly #heardBy: ReadonlySet<string>;
 
@@ -82,18 +89,30 @@ export class ViewKeeper {
     this.#alarm.ring();
   }
 
+  /** Brings it up to date now, whatever the delays. @throws what has hindered it; it is tried again all the same */
+  refresh(): Promise<'refreshed' | 'current'> {
+    if (this.#closed) return Promise.reject(new Error('The view is no longer kept.'));
+    return new Promise((done, failed) => {
+      this.#asked.push({ done, failed });
+      this.#note();
+      this.#alarm.ring();
+    });
+  }
+
   /** Begins nothing more. Resolves when what is running has ended. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#alarm.ring();
     await this.#running;
+    for (const { failed } of this.#asked.splice(0)) failed(new Error('The view is no longer kept.'));
   }
 
   async #run(): Promise<void> {
     const { clock, connected } = this.parts;
     while (!this.#closed) {
       const now = clock.monotonic();
-      const refreshAt = this.#notice === undefined ? Infinity : dueAt(this.#notice, this.parts);
+      const noticedAt = this.#notice === undefined ? Infinity : dueAt(this.#notice, this.parts);
+      const refreshAt = this.#asked.length > 0 ? now : noticedAt;
       const at = Math.max(Math.min(refreshAt, this.#lookAt), this.#restUntil);
       if (at > now) await this.#alarm.sleep(at - now);
       else if (!connected()) this.#restUntil = now + LOOK_MS;
@@ -131,6 +150,7 @@ export class ViewKeeper {
     const { changes, clock, database, emit, sources, timeoutMs, turns, view } = this.parts;
     const notice = this.#notice;
     const unproved = this.#unproved;
+    let asked: Asked[] = [];
     let started = clock.monotonic();
     try {
       const attempt = await turns.run(() => {
@@ -138,6 +158,7 @@ export class ViewKeeper {
         // From here on: whoever has not told of his change before may have made it too late.
         this.#notice = undefined;
         this.#unproved = false;
+        asked = this.#asked.splice(0);
         this.#refreshing = true;
         return database.refresh(view, {
           timeoutMs,
@@ -147,10 +168,14 @@ export class ViewKeeper {
         });
       });
       this.#refreshing = false;
-      if (attempt.outcome === 'busy') return this.#putBack(notice, unproved, BUSY_MS);
+      if (attempt.outcome === 'busy') {
+        this.#asked.unshift(...asked);
+        return this.#putBack(notice, unproved, BUSY_MS);
+      }
       this.#succeeded();
       const { state } = attempt;
       this.#asOf = state.asOf;
+      for (const { done } of asked) done(attempt.outcome === 'done' ? 'refreshed' : 'current');
       if (attempt.outcome === 'current') return;
       const { concurrently } = attempt;
       emit({ kind: 'viewRefreshed', view: view.name, concurrently, durationMs: clock.monotonic() - started });
@@ -159,6 +184,7 @@ export class ViewKeeper {
     } catch (error) {
       this.#refreshing = false;
       this.#putBack(notice, unproved, 0);
+      for (const { failed } of asked) failed(error);
       if (!this.#closed) this.#failed('refresh', error);
     }
   }

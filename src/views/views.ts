@@ -121,6 +121,22 @@ export class Views {
     });
   }
 
+  /**
+   * Brings all materialised views up to date. @returns names of those that were refreshed, and how many were up to date
+   * @throws what has hindered the first that could not be; and when the signal says so
+   */
+  async refresh(signal: AbortSignal): Promise<{ readonly refreshed: readonly string[]; readonly current: number }> {
+    const kept = [...this.#declared.values()].flatMap(({ name, place }) =>
+      place?.keeper ? { name, keeper: place.keeper } : [],
+    );
+    const all = Promise.allSettled(kept.map(({ keeper }) => keeper.refresh()));
+    const answers = await untilAborted(all, signal);
+    const failed = answers.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const refreshed = kept.filter((_, at) => (answers[at] as { value?: string }).value === 'refreshed');
+    return { refreshed: refreshed.map(({ name }) => name), current: kept.length - refreshed.length };
+  }
+
   /** An invalidation was carried out, or tried. @param proved the store has taken it. */
   heard(tags: readonly string[], proved: boolean): void {
     for (const { place } of this.#declared.values()) place?.keeper?.heard(tags, proved);
@@ -228,6 +244,16 @@ export class Views {
     this.#finding = done.catch(() => undefined);
     return done;
   }
+}
+
+async function untilAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let end = () => undefined as void;
+  const aborted = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', end);
+  });
+  return Promise.race([waited, aborted]).finally(() => signal.removeEventListener('abort', end));
 }
 
 /** Undefined: the host does not hold it. */

@@ -77,7 +77,7 @@ async function start({
   const roles: Record<string, readonly string[]> = {
     viewer: ['read'],
     editor: ['read', 'invalidate'],
-    operator: ['read', 'invalidate', 'clear'],
+    operator: ['read', 'warm', 'invalidate', 'clear'],
   };
   const authorize = (req: Request, action: string) => roles[identify(req)?.role ?? '']?.includes(action) ?? false;
   app.use(at, reports.admin({ authorize, ...admin }));
@@ -133,7 +133,7 @@ describe('who may what', () => {
     nobody: [],
     viewer: ['read'],
     editor: ['read', 'invalidate'],
-    operator: ['read', 'invalidate', 'clear'],
+    operator: ['read', 'warm', 'invalidate', 'clear'],
   };
 
   it('is a matter of the action of each route: without login 401, not allowed 403, and nothing changes', async () => {
@@ -158,7 +158,7 @@ describe('who may what', () => {
     expect(table).toHaveLength(
       2 * ROUTES.length +
         ROUTES.filter(({ action }) => action !== 'read').length +
-        ROUTES.filter(({ action }) => action === 'clear').length,
+        ROUTES.filter(({ action }) => action === 'clear' || action === 'warm').length,
     );
     expect(await label(1)).toBe('HIT');
   });

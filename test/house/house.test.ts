@@ -24,8 +24,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tracing: ['core', 'entry', 'contract'],
   metrics: ['contract'],
   stats: ['contract'],
+  warming: ['options', 'entry', 'contract'],
   scheduler: ['core', 'options', 'entry', 'contract'],
   admin: ['stats', 'costs', 'options', 'entry', 'contract'],
+  dashboard: ['contract'],
+  cli: ['admin', 'outbox', 'versions', 'typeorm', 'stores', 'sql', 'core', 'options', 'entry', 'contract'],
 };
 
 /** Reached through what the host hands over, never by name: loading the library must not load them. */
@@ -35,10 +38,20 @@ const READS_THE_CLOCK =
   /\bDate\.now\b|\bnew Date\b(?!\([^)])|\bperformance\.now\b|\bprocess\.hrtime\b|\b(?:setTimeout|setInterval|setImmediate)\b|['"](?:node:)?timers(?:\/promises)?['"]/;
 
 const sources = readSources();
+/** Runs in a browser: packages are bundled into it, and its time is the browser's. */
+const inNode = sources.filter(({ name }) => !name.startsWith('dashboard/'));
 
 describe('imports', () => {
   it('go one way', () => {
     expect(sources.flatMap(wrongWay)).toEqual([]);
+  });
+
+  it('of the page name types alone: nothing of the library runs in a browser', () => {
+    const inPage = sources.filter(({ name }) => name.startsWith('dashboard/'));
+    expect(inPage.flatMap(({ text }) => loadedFromOutside(text))).toEqual([]);
+    expect(
+      loadedFromOutside("import type { A } from '../contract/a.js';\nimport { b } from '../contract/b.js';"),
+    ).toEqual(["import { b } from '../contract/b.js'"]);
   });
 
   it('form no cycle, not even of types', () => {
@@ -52,7 +65,7 @@ describe('imports', () => {
   it('name only declared packages and node: modules', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const declared = new Set([...Object.keys(dependencies), ...Object.keys(peerDependencies)]);
-    const undeclared = sources.flatMap((file) =>
+    const undeclared = inNode.flatMap((file) =>
       specifiersOf(file.code)
         .filter((name) => !name.startsWith('.') && !name.startsWith('node:') && !declared.has(packageOf(name)))
         .map((name) => `${file.name} imports ${name}`),
@@ -63,11 +76,11 @@ describe('imports', () => {
 
 describe('files', () => {
   it('say their job in the first line', () => {
-    expect(sources.filter((file) => !/^\/\/ \S/.test(file.text)).map((file) => file.name)).toEqual([]);
+    expect(sources.filter((file) => !/^(?:#!.*\n)?\/\/ \S/.test(file.text)).map((file) => file.name)).toEqual([]);
   });
 
   it('take time from the clock they are given', () => {
-    expect(sources.filter(ownTime).map((file) => file.name)).toEqual([]);
+    expect(inNode.filter(ownTime).map((file) => file.name)).toEqual([]);
   });
 });
 
@@ -192,4 +205,9 @@ function cyclesIn(files: readonly SourceFile[]): string[] {
 function documentedCodes(readme: string): string[] {
   const section = /^##+ Errors\s*$([\s\S]*?)(?=^##? |(?![\s\S]))/m.exec(readme)?.[1] ?? '';
   return [...section.matchAll(/^\|\s*`(ERC_[A-Z_]+)`/gm)].map((match) => match[1] ?? '').sort();
+}
+
+function loadedFromOutside(text: string): string[] {
+  const found = text.match(/^(?:import|export)\b[^;]*?from '(?:\.\.\/)+contract\/[^']+'/gm) ?? [];
+  return found.filter((one) => !/^(?:import|export) type\b/.test(one));
 }

@@ -109,6 +109,10 @@ describe('what events become', () => {
     ['sweptRows', { '': 3 }],
     ['sweepLag', { _sum: 0.04, _count: 1 }],
     ['viewRefreshDuration', { _sum: 0.3, _count: 1 }],
+    ['taskRuns', { 'stale done': 1 }],
+    ['taskDuration', { '_sum stale done': 1.5, '_count stale done': 1 }],
+    ['warmedReports', { 'all already': 1, 'all computed': 3, 'all failed': 1 }],
+    ['warmRuns', { 'all done': 1 }],
     ['layerErrors', { 'redis lookup': 1 }],
     ['breakerState', { redis: 2, database: 0 }],
   ];
@@ -127,6 +131,16 @@ describe('what events become', () => {
       '_sum analytics redis coalesced': 0.002,
       '_count analytics redis coalesced': 1,
     });
+  });
+
+  it('a run of warming counts once, when it ends, and by what has stopped it', async () => {
+    const { hear, series } = watching();
+    const { warming } = EVERY_EVENT;
+    hear({ ...warming, state: 'begun', cached: 0, computed: 0, failed: 0 }, { ...warming, state: 'progress' });
+    expect([await series('warmedReports'), await series('warmRuns')]).toEqual([{}, {}]);
+    hear({ ...warming, way: 'learned', stopped: 'budget' });
+    expect(await series('warmRuns')).toEqual({ 'learned budget': 1 });
+    expect(await series('warmedReports')).toMatchObject({ 'learned computed': 3 });
   });
 
   it('counts every other kind by its name', async () => {
@@ -172,6 +186,7 @@ describe('labels', () => {
       { ...EVERY_EVENT.released, cause: word },
       { ...EVERY_EVENT.layerFailed, operation: word, error: word },
       { ...EVERY_EVENT.cascadeFailed, entity: word },
+      { ...EVERY_EVENT.warming, name: word },
     ];
     hear(...strange('first'));
     const few = count(await families());

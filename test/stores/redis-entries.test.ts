@@ -1,6 +1,7 @@
 // Entries in Redis page by page, over the index of the budget.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { IndexedEntry } from '../../src/contract/look.js';
 import { RedisEntries } from '../../src/stores/redis/redis-entries.js';
 import { redisKeys } from '../../src/stores/redis/redis-keys.js';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
@@ -24,12 +25,18 @@ async function store(key: string, end: number, entryOf = keys.entry): Promise<vo
   await redis.hset(entry, 'g', `epoch 1 student:${key}`);
 }
 
-async function all(): Promise<string[]> {
+const entries = () => new RedisEntries({ client: redis, keys, inTime: (answer) => answer });
+
+async function all(order: 'asc' | 'desc' = 'asc'): Promise<string[]> {
   const found: string[] = [];
-  const entries = new RedisEntries({ client: redis, keys, inTime: (answer) => answer });
-  for await (const page of entries.pages()) {
+  const source = entries();
+  for await (const page of source.index(order)) {
     expect(page.length).toBeLessThanOrEqual(500);
-    found.push(...page.map(({ key, guard }) => `${key} ${guard}`));
+    const guards = await source.guards(page.map(({ key }) => key));
+    for (const [at, { key }] of page.entries()) {
+      const guard = guards[at];
+      if (guard !== undefined) found.push(`${key} ${guard.epoch} ${guard.asOf} ${guard.tags.join(' ')}`);
+    }
   }
   return found.sort();
 }
@@ -45,7 +52,24 @@ describe('all entries', () => {
   ])('that end %s are found, each once', async (_name, endOf) => {
     await redis.zadd(keys.budget, -100 * COUNT, '!');
     await Promise.all(names.map((name, at) => store(name, endOf(at))));
-    expect(await all()).toEqual(expected(names));
+    for (const order of ['asc', 'desc'] as const) expect(await all(order)).toEqual(expected(names));
+    expect(await entries().size()).toBe(COUNT);
+  });
+
+  it('go on behind any of them, in either order, also among those that end together', async () => {
+    await Promise.all(names.slice(0, 40).map((name, at) => store(name, Math.floor(at / 10))));
+    for (const order of ['asc', 'desc'] as const) {
+      const read = async (after?: IndexedEntry) => {
+        const found: IndexedEntry[] = [];
+        for await (const page of entries().index(order, after)) found.push(...page);
+        return found;
+      };
+      const inOrder = await read();
+      expect(inOrder.map(({ endsAt }) => endsAt)).toEqual(
+        inOrder.map(({ endsAt }) => endsAt).sort((a, b) => (order === 'asc' ? a - b : b - a)),
+      );
+      for (const at of [0, 9, 10, 25, 39]) expect(await read(inOrder[at])).toEqual(inOrder.slice(at + 1));
+    }
   });
 
   it('of another release are left out, and so is what is gone', async () => {

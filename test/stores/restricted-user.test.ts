@@ -7,22 +7,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Redis } from 'ioredis';
 import { systemClock } from '../../src/contract/clock.js';
 import type { CacheEvent } from '../../src/contract/events.js';
+import { NEEDED_COMMANDS } from '../../src/stores/redis/needed-commands.js';
 import { RedisStore } from '../../src/stores/redis/redis-store.js';
 import { makeEntry } from '../../src/testing/store-suite.js';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis.js';
 import { Fleet } from './support/fleet.js';
 
 /** What the README tells to grant, with the keys `{namespace}:*` and the channels `{namespace}:*`. */
-const NEEDED = [
-  ...['evalsha', 'eval', 'subscribe', 'publish', 'info', 'time'],
-  ...['hget', 'hmget', 'hset', 'hdel', 'hincrby', 'hlen', 'hscan', 'hrandfield', 'exists', 'unlink', 'pexpire'],
-];
-/** Beside these, for the budgets. */
-const FOR_BUDGETS = [
-  ...['zadd', 'zincrby', 'zrem', 'zscore', 'zrangebyscore', 'zrandmember'],
-  ...['pttl', 'memory|usage', 'object|idletime'],
-];
-const ALL = [...NEEDED, ...FOR_BUDGETS];
+const { reports, budgets } = NEEDED_COMMANDS;
+/** Statistics ask for it, and no store. */
+const NEEDED = Object.keys(reports).filter((command) => command !== 'hgetall' && command !== 'ping');
+const ALL = [...NEEDED, ...Object.keys(budgets)];
 const ROOMY = { maxBytes: 1e9, maxBytesPerOwner: 1e9 };
 /** Everything goes at once. */
 const NONE = { maxBytes: 1, maxBytesPerOwner: 1 };

@@ -1,12 +1,9 @@
 // Finds or starts a real Redis for the tests.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { freePort, isExecutable, messageOf, onPath, run, startServer, untilReady } from './processes.mjs';
+import { unpackedProgram } from './debian.mjs';
+import { freePort, messageOf, onPath, run, startServer, untilReady } from './processes.mjs';
 
-const CACHE = join(dirname(fileURLToPath(import.meta.url)), '../../.cache');
 const LOCAL = 'redis://127.0.0.1:6379';
 const DOCKER_IMAGE = 'redis:7-alpine';
 
@@ -80,12 +77,7 @@ export async function ping(url) {
   }
 }
 
-/**
- * @typedef {object} RedisBinary
- * @property {string} path
- * @property {NodeJS.ProcessEnv} env
- * @property {string} from
- */
+/** @typedef {import('./debian.mjs').Unpacked} RedisBinary */
 
 /**
  * An installed server, or one unpacked into `.cache` without root and without starting a service.
@@ -94,55 +86,10 @@ export async function ping(url) {
 export async function findRedisBinary() {
   const installed = onPath('redis-server', 'valkey-server');
   if (installed) return { path: installed, env: process.env, from: installed };
-  const cached = join(CACHE, 'redis');
-  if (!existsSync(cached)) await downloadFromDebian(cached);
-  return unpackedBinary(cached);
-}
-
-/** @param {string} folder @returns {RedisBinary} */
-function unpackedBinary(folder) {
-  const libraries = readdirSync(join(folder, 'usr/lib'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(folder, 'usr/lib', entry.name));
-  const env = { ...process.env, LD_LIBRARY_PATH: libraries.join(':') };
-  return { path: join(folder, 'usr/bin/redis-server'), env, from: '.cache/redis (Debian package)' };
-}
-
-/** @param {string} target */
-async function downloadFromDebian(target) {
-  for (const tool of ['apt-get', 'dpkg'])
-    if (!onPath(tool)) throw new Error(`no redis-server or valkey-server on PATH, and no ${tool} to fetch one`);
-  mkdirSync(CACHE, { recursive: true });
-  // Made complete under another name first: two test runs may do this at once, and a half-made folder must never be used.
-  const work = mkdtempSync(join(CACHE, 'redis-download-'));
   try {
-    for (const folder of ['state/lists/partial', 'cache/archives/partial', 'debs', 'unpacked'])
-      mkdirSync(join(work, folder), { recursive: true });
-    const options = [
-      `Dir::State=${work}/state`,
-      'Dir::State::status=/var/lib/dpkg/status',
-      `Dir::Cache=${work}/cache`,
-      'Debug::NoLocking=1',
-    ].flatMap((option) => ['-o', option]);
-    const apt = (/** @type {string[]} */ ...args) =>
-      run('apt-get', [...options, '-qq', ...args], { cwd: join(work, 'debs') });
-    await apt('update');
-    // Exactly what this machine lacks, whatever the release splits the server into.
-    const uris = await apt('--print-uris', '--no-install-recommends', 'install', 'redis-server');
-    const missing = [...uris.matchAll(/^'[^']+' ([^_\s]+)_/gm)].map((match) => match[1] ?? '');
-    await apt('download', ...missing);
-    for (const deb of readdirSync(join(work, 'debs')))
-      await run('dpkg', ['-x', join(work, 'debs', deb), join(work, 'unpacked')]);
-    const { path, env } = unpackedBinary(join(work, 'unpacked'));
-    if (!isExecutable(path)) throw new Error('the Debian packages hold no redis-server');
-    await run(path, ['--version'], { env });
-    if (!existsSync(target)) renameSync(join(work, 'unpacked'), target);
+    return await unpackedProgram('redis', 'redis-server', 'usr/bin/redis-server');
   } catch (error) {
-    throw new Error(`no redis-server or valkey-server on PATH, and the Debian download failed: ${messageOf(error)}`, {
-      cause: error,
-    });
-  } finally {
-    rmSync(work, { recursive: true, force: true });
+    throw new Error(`no redis-server or valkey-server on PATH, and ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -47,7 +47,7 @@ afterAll(async () => {
   await gone;
 }, START_LIMIT_MS);
 
-/** What a walk of the README prints; a negative index counts from the end. */
+/** What a walk of the README prints. */
 async function walked(index: number): Promise<string> {
   const markdown = readFileSync(join(root, 'example-app/README.md'), 'utf8');
   const walk = fencedBlocks(markdown)
@@ -112,7 +112,7 @@ describe('npm start', () => {
   });
 
   it('serves the walk through the lessons: written once, anew for a reason, chosen by a vote and by a pin, counted', async () => {
-    const lines = (await walked(-1)).split('\n').map((line) => line.trim());
+    const lines = (await walked(3)).split('\n').map((line) => line.trim());
     expect(lines).toContain('HTTP/1.1 304 Not Modified');
     const answers = lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
     const lessons = answers.filter(({ lesson }) => lesson !== undefined);
@@ -131,5 +131,17 @@ describe('npm start', () => {
       { version: 1, up: 1, views: 5, served: true },
     ]);
     expect(answers.at(-1)).toMatchObject({ total: { generated: 2, failed: 0, hits: 6 } });
+  });
+
+  it('serves the walk through the morning: counted, made ready, found by its reader, and an administrator’s to begin', async () => {
+    const lines = (await walked(4)).split('\n').map((line) => line.trim());
+    const [all, user, readers, looked] = lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+    expect(all).toMatchObject({ dry_run: true, computed: 0, cached: 0 });
+    expect(all.total).toBeGreaterThan(400);
+    expect(user).toMatchObject({ total: 1, cached: 1, computed: 1, failed: 0 });
+    expect(lines.flatMap((line) => /^x-cache: (\w+)/i.exec(line)?.[1] ?? [])).toEqual(['HIT']);
+    expect(readers).toMatchObject({ cached: readers.total, computed: readers.total - 1, failed: 0 });
+    expect(looked).toMatchObject({ names: ['student_progress', 'grade_distribution'], runs: [{ way: 'reports' }, {}] });
+    expect(lines).toContain('403');
   });
 });

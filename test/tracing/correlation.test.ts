@@ -131,6 +131,24 @@ describe('what goes on without its request', () => {
     ]);
   });
 
+  it('what is managed carries it: the record of it, its invalidation, and what it has made ready', async () => {
+    const { log, of } = logger();
+    const { app, reports } = alone({ logger: log, correlate: (req) => req.get('x-request-id') });
+    const warm = { user: (user: string) => [{ report: 1, identity: { user } }] };
+    reports.report('custom', { load: () => 1, warm });
+    app.use('/cache', reports.admin({ authorize: () => true }));
+    await request(app).post('/cache/warm').set('x-request-id', 'm-1').send({ user: 1 }).expect(200);
+    await request(app).post('/cache/invalidate').set('x-request-id', 'm-2').send({ user: 1 }).expect(200);
+    expect(of('warming', 'miss', 'stored', 'invalidate', 'managed')).toEqual([
+      ['warming', 'm-1'],
+      ['stored', 'm-1'],
+      ['warming', 'm-1'],
+      ['managed', 'm-1'],
+      ['invalidate', 'm-2'],
+      ['managed', 'm-2'],
+    ]);
+  });
+
   it('a commit carries it into its invalidation, and so does a call', async () => {
     const school = await School.open();
     closing.push(() => school.close());

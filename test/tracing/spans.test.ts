@@ -3,7 +3,7 @@ import * as api from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { NodeTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ErrorRequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express } from 'express';
 import request from 'supertest';
 import { compose } from '../../src/create-report-cache.js';
 import { persistMigrations, tag, type ReportCache } from '../../src/index.js';
@@ -198,6 +198,119 @@ describe('the spans of a request', () => {
     await process.reports.health();
     await provider.forceFlush();
     expect(collector.spans).toEqual([]);
+  });
+});
+
+describe('a declared report', () => {
+  let school: School;
+  let process: Process;
+  let clock: FakeClock;
+  let app: Express;
+  let reports: ReportCache;
+
+  beforeAll(async () => {
+    school = await School.open();
+    process = await school.process({});
+    clock = new FakeClock();
+    app = express();
+    reports = compose(
+      {
+        redis: process.redis!,
+        namespace: `${school.namespace}-declared`,
+        redisDeadline: '30s',
+        identify: (req) => ({ user: String(req.headers['x-user']) }),
+        types: { student_progress: { ttl: '1m', grace: '1h', jitter: 0 } },
+        tracer: openTelemetryTracer(api),
+        correlate: (req) => req.get('x-request-id'),
+      },
+      clock,
+    );
+    const progress = reports.report('student_progress', {
+      tags: ({ report }) => [tag('student', report)],
+      load: async ({ report }) => {
+        if (report === '13') throw new TypeError('private words');
+        return process.dataSource.query('SELECT 1 AS one');
+      },
+      warm: { user: (user) => ['11', '12', '13'].map((report) => ({ report, identity: { user } })) },
+    });
+    app.get(
+      '/students/:id',
+      progress.route((req) => String(req.params['id'])),
+    );
+    app.use('/cache', (req, res, next) => host(() => admin(req, res, next)));
+    const admin = reports.admin({ authorize: () => true });
+  });
+  afterAll(async () => {
+    await reports.close();
+    await school.close();
+  });
+
+  /** As the instrumentation of a host would. */
+  function host(task: () => void): void {
+    const span = api.trace.getTracer('host').startSpan('POST /cache/warm');
+    api.context.with(api.trace.setSpan(api.context.active(), span), task);
+    span.end();
+  }
+  const ask = (path: string, id: string) => request(app).get(path).set('x-user', '7').set('x-request-id', id);
+
+  it('a miss: request, layers, loader, store, as one trace', async () => {
+    await ask('/students/5', 'r-1').expect('X-Cache', 'MISS');
+    await arrived('store');
+    const [root] = await arrived('request');
+    expect(treeOf(root)).toEqual([
+      'request miss',
+      ['read miss absent', ['lookup memory miss absent'], ['lookup redis miss absent']],
+      ['load'],
+      ['store stored', ['put redis stored']],
+    ]);
+    expect(root?.parentSpanId).toBeUndefined();
+    expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(1);
+  });
+
+  it('made anew behind an old answer: a trace of its own, linked to the request, with its id', async () => {
+    clock.advance(61_000);
+    await ask('/students/5', 'r-2').expect('X-Cache', 'STALE');
+    const [refresh] = await arrived('refresh');
+    const [cause] = await arrived('request');
+    expect(treeOf(refresh)).toEqual(['refresh stored', ['load'], ['store stored', ['put redis stored']]]);
+    expect(refresh?.links).toEqual([cause?.spanId]);
+    const own = collector.spans.filter(({ traceId }) => traceId === refresh?.traceId);
+    const named = own.filter(({ name }) => !name.endsWith('.put'));
+    expect(named.map((span) => fact(span, 'correlation_id'))).toEqual(named.map(() => 'r-2'));
+  });
+
+  it('made ready ahead: a trace for each report, linked to who wanted that, with the id of his request', async () => {
+    const answer = await request(app)
+      .post('/cache/warm')
+      .set('x-user', '1')
+      .set('x-request-id', 'w-1')
+      .send({ user: 7 });
+    expect(answer.body).toMatchObject({ total: 3, computed: 2, failed: 1 });
+    const warm = await arrived('warm', 3);
+    await provider.forceFlush();
+    const [cause] = collector.named('POST /cache/warm');
+    const made = [
+      'warm computed',
+      ['read miss absent', ['lookup memory miss absent'], ['lookup redis miss absent']],
+      ['load'],
+      ['store stored', ['put redis stored']],
+    ];
+    const trees = warm.filter(({ error }) => error === undefined).map(treeOf);
+    expect(trees).toEqual([made, made]);
+    expect(warm.map(({ error }) => error).filter(Boolean)).toEqual(['TypeError']);
+    for (const span of warm) {
+      expect([span.parentSpanId, span.links]).toEqual([undefined, [cause?.spanId]]);
+      expect(fact(span, 'correlation_id')).toBe('w-1');
+    }
+    expect(new Set(warm.map(({ traceId }) => traceId)).size).toBe(3);
+    expect(JSON.stringify(collector.spans, (_, value: unknown) => String(value))).not.toContain('private');
+  });
+
+  it('that is ready already: its look, and nothing else', async () => {
+    await reports.warm({ user: 7 });
+    const ready = (await arrived('warm', 3)).filter((span) => fact(span, 'result') === 'already');
+    expect(ready.map((span) => treeOf(span)?.length)).toEqual([2, 2]);
+    expect(ready.map(({ links }) => links)).toEqual([[], []]);
   });
 });
 

@@ -51,6 +51,27 @@ describe.each(KINDS)('versions on %s', (kind) => {
     expect(second.made).toEqual([]);
   });
 
+  it('all subjects are listed page by page, each once, with what is pinned', async () => {
+    const { lessons } = await lab.start();
+    for (let number = 1; number <= 5; number += 1)
+      await lessons.get({ ...subject, filters: { number, style: 'visual' } });
+    await lessons.get({ ...subject, tenant: 'north' });
+    await lessons.pin({ ...subject, tenant: 'north' }, 1);
+    const found = [];
+    let after: string | undefined;
+    do {
+      const page = await lessons.subjects({ limit: 2, ...(after !== undefined && { after }) });
+      found.push(...page.subjects);
+      after = page.next;
+    } while (after !== undefined);
+    const plain = { report: 'fractions', latest: 1 };
+    expect(found).toHaveLength(6);
+    for (let number = 1; number <= 5; number += 1)
+      expect(found).toContainEqual({ ...plain, filters: `{"number":${number},"style":"visual"}` });
+    expect(found).toContainEqual({ ...plain, filters: '{"number":3,"style":"visual"}', tenant: 'north', pinned: 1 });
+    await expect(lessons.subjects({ limit: 0 })).rejects.toThrow('ERC_OPTION');
+  });
+
   it('different subjects, and different tenants, have different versions', async () => {
     const { lessons, made } = await lab.start();
     await lessons.get(subject);

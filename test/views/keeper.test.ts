@@ -135,6 +135,44 @@ describe('a keeper', () => {
     await keeper.close();
   });
 
+  it('refreshes at once when it is asked to, and only what is behind', async () => {
+    await begin();
+    const current = keeper.refresh();
+    await settle();
+    expect(await current).toBe('current');
+    expect(row.state?.number).toBe(1);
+    change();
+    const refreshed = keeper.refresh();
+    await settle();
+    expect(await refreshed).toBe('refreshed');
+    expect(row.state?.number).toBe(2);
+    await keeper.close();
+    await expect(keeper.refresh()).rejects.toThrow('no longer kept');
+  });
+
+  it('tells who has asked what hinders it, and lets him wait for whoever refreshes it elsewhere', async () => {
+    await begin();
+    row.failing = true;
+    const why = (error: Error) => error.message;
+    const failed = keeper.refresh().catch(why);
+    await settle();
+    expect(await failed).toBe('of student 5');
+    row.failing = false;
+    row.locked = true;
+    let over = false;
+    const waiting = keeper.refresh().then(() => (over = true));
+    for (let second = 0; second < 5; second += 1) await pass(1000);
+    expect(over).toBe(false);
+    row.locked = false;
+    await pass(1000);
+    await waiting;
+    row.locked = true;
+    const left = keeper.refresh().catch(why);
+    await settle();
+    await keeper.close();
+    expect(await left).toContain('no longer kept');
+  });
+
   it('refreshes after a pause of the writes, once for all of them', async () => {
     await begin();
     for (let count = 0; count < 5; count += 1) {

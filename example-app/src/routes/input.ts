@@ -38,15 +38,21 @@ export function codeOf(req: Request): string {
   return code;
 }
 
-function filter(req: Request, name: string): string | undefined {
-  const value = req.query[name];
+/** Parameters as they came, or as the cache has read them. */
+export interface Asked {
+  readonly query: Readonly<Record<string, unknown>>;
+}
+
+function filter({ query }: Asked, name: string): string | undefined {
+  const value = query[name];
   if (value === undefined || value === '') return undefined;
+  if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return value;
   throw new Problem(400, `Give ${name} once.`, { parameter: name });
 }
 
 /** A presentation code as filter; null without it. */
-export function codeFilter(req: Request, name: string): string | null {
+export function codeFilter(req: Asked, name: string): string | null {
   const value = filter(req, name);
   if (value === undefined) return null;
   if (!CODE.test(value)) throw new Problem(400, `${name} must be a code such as AAA-2013J.`, { parameter: name });
@@ -54,7 +60,7 @@ export function codeFilter(req: Request, name: string): string | null {
 }
 
 /** One of the given words; null without it. */
-export function wordFilter<T extends string>(req: Request, name: string, words: readonly T[]): T | null {
+export function wordFilter<T extends string>(req: Asked, name: string, words: readonly T[]): T | null {
   const value = filter(req, name);
   if (value === undefined) return null;
   const word = words.find((one) => one === value);
@@ -62,7 +68,7 @@ export function wordFilter<T extends string>(req: Request, name: string, words: 
   return word;
 }
 
-export function integerFilter(req: Request, name: string, fallback: number, min: number, max: number): number {
+export function integerFilter(req: Asked, name: string, fallback: number, min: number, max: number): number {
   const value = filter(req, name);
   if (value === undefined) return fallback;
   const number = Number(value);

@@ -1,4 +1,5 @@
 // The report routes: login and rights first, then one line of cache, then a handler that knows nothing of it.
+// Two of them are declared with a loader in the handler's place, so that they can be made before anybody asks.
 import { Router } from 'express';
 import type { DataSource } from 'typeorm';
 import { type Access, allow } from '../access.js';
@@ -11,41 +12,44 @@ import { savedReport } from '../reports/saved-report.js';
 import type { Query } from '../reports/sql.js';
 import { studentProgress } from '../reports/student-progress.js';
 import { tutorOverview } from '../reports/tutor-overview.js';
+import { gradesReaders, progressReaders } from '../warming.js';
 import { codeFilter, codeOf, idOf, integerFilter, plainId, plainUserId, wordFilter } from './input.js';
 
 export function reportRoutes(dataSource: DataSource, access: Access, reports: Reports): Router {
   const router = Router();
   const query: Query = (sql, parameters) => dataSource.query(sql, [...parameters]);
 
+  const progress = reports.report('student_progress', {
+    filters: { presentation: 'string', assessment_type: ASSESSMENT_TYPES },
+    tags: ({ report }) => [tag('student', report), CATALOGUE, DIRECTORY],
+    load: ({ report, filters: asked }) =>
+      studentProgress(query, Number(report), {
+        presentation: codeFilter({ query: asked }, 'presentation'),
+        assessmentType: wordFilter({ query: asked }, 'assessment_type', ASSESSMENT_TYPES),
+      }),
+    warm: progressReaders(dataSource, access),
+  });
   router.get(
     '/students/:studentId/progress',
     plainUserId('studentId'),
     allow((viewer, req) => access.student(viewer, idOf(req, 'studentId'))),
-    reports.cache('student_progress', {
-      report: (req) => idOf(req, 'studentId'),
-      filters: { presentation: 'string', assessment_type: ASSESSMENT_TYPES },
-      tags: (req) => [tag('student', idOf(req, 'studentId')), CATALOGUE, DIRECTORY],
-    }),
-    async (req, res) => {
-      const presentation = codeFilter(req, 'presentation');
-      const assessmentType = wordFilter(req, 'assessment_type', ASSESSMENT_TYPES);
-      res.json(await studentProgress(query, idOf(req, 'studentId'), { presentation, assessmentType }));
-    },
+    progress.route((req) => idOf(req, 'studentId')),
   );
 
+  const grades = reports.report('grade_distribution', {
+    filters: { assessment_type: ASSESSMENT_TYPES, bins: 'integer' },
+    tags: ({ report }) => [tag('presentation', report), CATALOGUE],
+    load: ({ report, filters: asked }) =>
+      gradeDistribution(query, report, {
+        assessmentType: wordFilter({ query: asked }, 'assessment_type', ASSESSMENT_TYPES),
+        bins: integerFilter({ query: asked }, 'bins', 10, 1, 50),
+      }),
+    warm: gradesReaders(dataSource, access),
+  });
   router.get(
     '/presentations/:code/grades',
     allow((viewer, req) => access.presentation(viewer, codeOf(req))),
-    reports.cache('grade_distribution', {
-      report: codeOf,
-      filters: { assessment_type: ASSESSMENT_TYPES, bins: 'integer' },
-      tags: (req) => [tag('presentation', codeOf(req)), CATALOGUE],
-    }),
-    async (req, res) => {
-      const assessmentType = wordFilter(req, 'assessment_type', ASSESSMENT_TYPES);
-      const bins = integerFilter(req, 'bins', 10, 1, 50);
-      res.json(await gradeDistribution(query, codeOf(req), { assessmentType, bins }));
-    },
+    grades.route(codeOf),
   );
 
   router.get(

@@ -54,6 +54,9 @@ function ownBytes(bytes: Buffer): Buffer {
   return copy;
 }
 
+/** An entry in memory, to be looked at. */
+export type Held = Pick<Slot, 'key' | 'entry' | 'bytes' | 'until'>;
+
 /**
  * A complete store over a {@link TagTable}. Where the table is the truth, this is the whole cache of a single process;
  * where it is a replica, it is the first layer in front of a shared store, which then feeds the table.
@@ -89,13 +92,33 @@ export class MemoryStore implements Store {
     return this.#owners.get(owner)?.bytes ?? 0;
   }
 
-  /** Entries that can be served and are meant. Looks at all of them. */
-  count(isMeant: (key: string, tags: readonly string[]) => boolean): number {
+  /** Entries that can be served. Looks at all of them, and is no use of any. */
+  *held(): Generator<Held> {
     const now = this.#clock.now();
-    let count = 0;
-    for (const slot of this.#slots.values())
-      if (now < slot.until && this.#holds(slot) && isMeant(slot.key, slot.entry.tags)) count += 1;
-    return count;
+    for (const slot of this.#slots.values()) if (now < slot.until && this.#holds(slot)) yield slot;
+  }
+
+  /** What is there under the key, valid or not; no use of it. */
+  peek(key: string): Held | undefined {
+    return this.#slots.get(key);
+  }
+
+  /** Drops what cannot be served any more. Yields after every thousand entries how many of them went; others come first meanwhile. */
+  *dropInvalid(): Generator<number> {
+    const now = this.#clock.now();
+    let looked = 0;
+    let dropped = 0;
+    for (const slot of this.#slots.values()) {
+      if (now >= slot.until || !this.#holds(slot)) {
+        this.#drop(slot);
+        dropped += 1;
+      }
+      looked += 1;
+      if (looked % 1000 > 0) continue;
+      yield dropped;
+      dropped = 0;
+    }
+    yield dropped;
   }
 
   lookup(key: string): Lookup {

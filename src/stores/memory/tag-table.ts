@@ -37,6 +37,16 @@ export class TagTable {
     return this.#seqs.size;
   }
 
+  /** What was read before it counts as invalidated. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** Its last invalidation above the floor; undefined: there is none. */
+  seqOf(tag: string): number | undefined {
+    return this.#seqs.get(tag);
+  }
+
   /** As the truth: gives the next number to all `tags` at once. */
   invalidate(tags: readonly string[], lsn = ''): Position {
     this.#advance(this.#position.seq + 1, tags, lsn);

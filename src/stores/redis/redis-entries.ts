@@ -1,13 +1,8 @@
 // All entries in Redis, page by page: by the index of the budget, so that the key space is never scanned.
-import { askTogether, type RedisLike } from '../../contract/redis-like.js';
+import type { Guard, IndexedEntry } from '../../contract/look.js';
+import { askTogether, pairsOf, type RedisLike } from '../../contract/redis-like.js';
+import { parseGuard } from '../../entry/codec.js';
 import type { RedisKeys } from './redis-keys.js';
-
-/** What is known of an entry without its body. */
-export interface StoredEntry {
-  readonly key: string;
-  /** `<epoch> <asOf> <tag> ...` */
-  readonly guard: string;
-}
 
 export interface RedisEntriesParts {
   readonly client: RedisLike;
@@ -17,53 +12,88 @@ export interface RedisEntriesParts {
 }
 
 /** Entries of one page: what Redis is busy with at a time, well below a millisecond. */
-const PAGE = 500;
+const PAGE = 250;
 
+/** Of this release of the application. What is stored or goes meanwhile may be missed. Throws where Redis does not answer. */
 export class RedisEntries {
-  constructor(private readonly parts: RedisEntriesParts) {}
+  readonly #release: string;
 
-  /** Of this release of the application. What is stored or goes meanwhile may be missed. @throws where Redis does not answer */
-  async *pages(): AsyncGenerator<readonly StoredEntry[]> {
-    const { client, keys, inTime } = this.parts;
-    const page = (min: string, skip: number) =>
-      ['ZRANGEBYSCORE', keys.budget, min, '+inf', 'WITHSCORES', 'LIMIT', skip, PAGE] as const;
+  constructor(private readonly parts: RedisEntriesParts) {
+    const prefix = parts.keys.entry('');
+    this.#release = prefix.slice(prefix.lastIndexOf(':', prefix.length - 2) + 1);
+  }
+
+  /** About how many: those of other releases, and what is gone before its time, included. */
+  async size(): Promise<number> {
+    const [all] = await this.#ask([['ZCARD', this.parts.keys.budget]]);
+    return Math.max(0, Number(all) - 1);
+  }
+
+  /** What the budget counts, and of how many entries; as exact as it is. */
+  async use(): Promise<{ readonly bytes: number; readonly entries: number }> {
+    const { budget } = this.parts.keys;
+    const [sum, all] = await this.#ask([
+      ['ZSCORE', budget, '!'],
+      ['ZCARD', budget],
+    ]);
+    return { bytes: Math.max(0, -Number(sum ?? 0)), entries: Math.max(0, Number(all) - 1) };
+  }
+
+  /** By the end of their time. A page may be empty where other releases have theirs. @param after where to go on */
+  async *index(
+    order: 'asc' | 'desc' = 'asc',
+    after?: Pick<IndexedEntry, 'endsAt' | 'place'>,
+  ): AsyncGenerator<readonly IndexedEntry[]> {
+    const { budget } = this.parts.keys;
+    // The sum has a negative score.
+    const page = (from: string, skip: number) =>
+      order === 'asc'
+        ? (['ZRANGEBYSCORE', budget, from, '+inf', 'WITHSCORES', 'LIMIT', skip, PAGE] as const)
+        : (['ZREVRANGEBYSCORE', budget, from, 0, 'WITHSCORES', 'LIMIT', skip, PAGE] as const);
     // Entries that end in the same millisecond are one after the other, and may be more than a page.
-    let from = '-inf';
+    let from = after === undefined ? (order === 'asc' ? '0' : '+inf') : String(after.endsAt);
     let offset = 0;
     for (;;) {
-      const [member] = await askTogether(client, [page(from, offset)], inTime);
-      const found = pairsOf(member);
+      const [answer] = await this.#ask([page(from, offset)]);
+      const found = pairsOf(answer);
       if (found.length === 0) return;
       const last = found.at(-1)?.[1] ?? '';
       const same = found.filter(([, score]) => score === last).length;
       offset = last === from ? offset + found.length : same;
       from = last;
-      yield await this.#read(found.map(([name]) => name));
+      yield found.flatMap((one) => this.#indexed(one) ?? []).filter((one) => isBehind(one, after, order));
     }
   }
 
-  async #read(members: readonly string[]): Promise<StoredEntry[]> {
-    const prefix = this.parts.keys.entry('');
-    const inNamespace = prefix.slice(0, prefix.lastIndexOf(':', prefix.length - 2) + 1);
-    const release = prefix.slice(inNamespace.length);
-    const keys = members.flatMap((member) => {
-      const name = /^\S+ \d+ \d+ (.*)$/s.exec(member)?.[1];
-      return name?.startsWith(release) ? [name.slice(release.length)] : [];
+  /** Of each key; undefined: the entry is gone. */
+  async guards(keys: readonly string[]): Promise<(Guard | undefined)[]> {
+    const { entry } = this.parts.keys;
+    const answers = await this.#ask(keys.map((key) => ['HMGET', entry(key), 'g'] as const));
+    return answers.map((answer) => {
+      const [guard] = answer as (string | Buffer | null)[];
+      return guard === null || guard === undefined ? undefined : parseGuard(guard.toString());
     });
+  }
+
+  #indexed([member, score]: [string, string]): IndexedEntry | undefined {
+    const [, bytes, cost, name] = /^\S+ (\d+) (\d+) (.*)$/s.exec(member) ?? [];
+    if (!name?.startsWith(this.#release)) return undefined;
+    const key = name.slice(this.#release.length);
+    return { key, bytes: Number(bytes), computeMs: Number(cost), endsAt: Number(score), place: member };
+  }
+
+  #ask(commands: readonly (readonly [string, ...(string | number)[]])[]): Promise<readonly unknown[]> {
     const { client, inTime } = this.parts;
-    const guards = keys.map((key) => ['HMGET', this.parts.keys.entry(key), 'g'] as const);
-    const answers = await askTogether(client, guards, inTime);
-    return keys.flatMap((key, at) => {
-      const [guard] = (answers[at] as (string | Buffer | null)[] | undefined) ?? [];
-      return guard === null || guard === undefined ? [] : [{ key, guard: guard.toString() }];
-    });
+    return askTogether(client, commands, inTime);
   }
 }
 
-/** Members with their scores: flat, or in pairs, as the protocol has it. */
-function pairsOf(answer: unknown): [member: string, score: string][] {
-  const flat = (Array.isArray(answer) ? answer : []).flat().map(String);
-  const pairs: [string, string][] = [];
-  for (let at = 0; at + 1 < flat.length; at += 2) pairs.push([flat[at] ?? '', flat[at + 1] ?? '']);
-  return pairs;
+/** Redis has those that end together in the order of their bytes, which are ASCII. */
+function isBehind(
+  { endsAt, place }: IndexedEntry,
+  after: Pick<IndexedEntry, 'endsAt' | 'place'> | undefined,
+  order: 'asc' | 'desc',
+): boolean {
+  if (endsAt !== after?.endsAt) return true;
+  return order === 'asc' ? place > after.place : place < after.place;
 }

@@ -18,6 +18,15 @@ export interface RedisKeys {
   spending(day: string, type: string, owner: string | undefined): string;
   /** What happened in five minutes, of all processes. */
   statistics(bucket: number): string;
+  /** What readers ask for in an hour of the week; and in which week each of them was told last. */
+  demand(hour: number | 'weeks'): string;
+  /** The stream of the latest invalidations, of all processes. */
+  readonly invalidations: string;
+  /** Who runs a scheduled task, see lua/slot.ts; and its latest runs. */
+  task(name: string): string;
+  taskRuns(name: string): string;
+  /** Which position was the present one when, for who prunes the table. */
+  readonly samples: string;
   /** The channel of pushed invalidations. Not a key: ioredis does not put its keyPrefix in front. */
   readonly channel: string;
   /** The channel on which a process hears who has taken its invalidations. */
@@ -38,6 +47,11 @@ export function redisKeys(namespace: string, version: string, keyPrefix: string)
     spending: (day, type, owner) =>
       `{${namespace}}:s:${day}:${type}:${owner === undefined ? '*' : sha256(owner).slice(0, ACCOUNT_DIGITS)}`,
     statistics: (bucket) => `{${namespace}}:n:${bucket}`,
+    demand: (hour) => `{${namespace}}:w:${version}:${hour}`,
+    invalidations: `{${namespace}}:i`,
+    task: (name) => `{${namespace}}:j:${name}`,
+    taskRuns: (name) => `{${namespace}}:j:${name}:runs`,
+    samples: `{${namespace}}:j`,
     channel: `${keyPrefix}{${namespace}}:c`,
     acknowledgements: (process) => `${keyPrefix}{${namespace}}:a:${process}`,
     entry: (key) => `{${namespace}}:e:${release}:${key}`,

@@ -25,6 +25,7 @@ import { RedisBudget, type RedisLimits } from './redis-budget.js';
 import { RedisClaims } from './redis-claims.js';
 import { RedisHistory } from './redis-history.js';
 import { redisKeys, type RedisKeys } from './redis-keys.js';
+import { RedisUpkeep } from './redis-upkeep.js';
 import { SCRIPTS, Scripts } from './scripts.js';
 
 export interface RedisStoreOptions {
@@ -46,6 +47,7 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
   readonly name = 'redis';
   /** The same Redis as the sweeper sees it. */
   readonly history: RedisHistory;
+  readonly upkeep: RedisUpkeep;
   readonly #client: RedisLike;
   readonly #onReady = new Set<() => void>();
   readonly #keys: RedisKeys;
@@ -79,6 +81,7 @@ export class RedisStore implements Store, Marks, Claims, Backplane {
     this.#lookUps = new LookUpBatch((keys) => this.#lookUpAll(keys), clock);
     this.#pushes = new Pushes(client, this.#keys, this.#scripts.process);
     this.history = new RedisHistory(this.#scripts, this);
+    this.upkeep = new RedisUpkeep({ client, keys: this.#keys, scripts: this.#scripts, history: this.history });
   }
 
   /** From now on nothing is served unless a sweeper has vouched for it within `lambdaMs`; undefined ends that. */
@@ -220,8 +223,11 @@ const CODED_FIELDS: Readonly<Record<Coding, string>> = { br: 'br', zstd: 'zs', g
 /** The forms that a body may be found in; only one of their fields is there. */
 const FORMS: readonly (Coding | undefined)[] = [undefined, ...CODINGS];
 
+/** As it was written, then in each of the codings. */
+export const BODY_FIELDS: readonly string[] = FORMS.map((form) => (form === undefined ? 'b' : CODED_FIELDS[form]));
+
 /** Guard, header, and the body wherever it stands. */
-const FIELDS = ['g', 'h', ...FORMS.map((form) => (form === undefined ? 'b' : CODED_FIELDS[form]))];
+const FIELDS = ['g', 'h', ...BODY_FIELDS];
 
 /** A report over ten thousand cached values depends on few tags: each counts once, as of its oldest use. */
 function oldestByTag(inherited: readonly Dependency[]): Map<string, number> {

@@ -108,13 +108,8 @@ export class Scripts {
     return this.read(await this.#call(script, this.#arguments(entryKeys, args)));
   }
 
-  async #call({ lua, sha }: Script, args: readonly Argument[]): Promise<unknown> {
-    try {
-      return await this.client.call('evalsha', sha, ...args);
-    } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return this.client.call('eval', lua, ...args);
-    }
+  #call(one: Script, args: readonly Argument[]): Promise<unknown> {
+    return runScript(this.client, one, args);
   }
 
   /** The script, and in the same round trip some fields of each of its entries. */
@@ -198,6 +193,16 @@ export class Scripts {
     pipeline.call(command, scriptText, ...args);
     for (const entryKey of entryKeys) pipeline.hmgetBuffer(entryKey, ...fields);
     return (await pipeline.exec()) ?? [];
+  }
+}
+
+/** @param args how many keys, the keys, and what else the script takes */
+export async function runScript(client: RedisLike, { lua, sha }: Script, args: readonly Argument[]): Promise<unknown> {
+  try {
+    return await client.call('evalsha', sha, ...args);
+  } catch (error) {
+    if (!isNoScript(error)) throw error;
+    return client.call('eval', lua, ...args);
   }
 }
 

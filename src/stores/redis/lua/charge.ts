@@ -1,6 +1,20 @@
 // CHARGE: counts a stored entry against the budgets of its owner and of the namespace, and makes room where one is passed.
 import { ALLOW_OOM } from './guard.js';
 
+/** Takes an entry out of both budgets as it was added, and only if it was there. Needs `index`. Returns whether the index had it. */
+export const UNCOUNT = `
+local function uncount(whose, bytes, cost, what)
+  local had = redis.call('ZREM', index, whose .. ' ' .. bytes .. ' ' .. cost .. ' ' .. what) == 1
+  if had then redis.call('ZINCRBY', index, bytes, '!') end
+  local theirs = index .. ':' .. whose
+  if redis.call('HGET', theirs, what) == bytes .. ' ' .. cost then
+    redis.call('HDEL', theirs, what)
+    if redis.call('HINCRBY', theirs, '!', -bytes) <= 0 then redis.call('UNLINK', theirs) end
+  end
+  return had
+end
+`;
+
 /** Entries looked at before some of them go. Redis itself takes five, and comes close to true LRU with ten. */
 const SAMPLE = 16;
 /** Of one sample at most so many go: the rest of it is too good an average to be the worst. */
@@ -40,16 +54,7 @@ local entries = string.sub(index, 1, -2) .. 'e:'
 local owner, name = string.sub(account, #index + 2), string.sub(entry, #entries + 1)
 local unlinked = 0
 
-local function uncount(whose, bytes, cost, what)
-  local member = whose .. ' ' .. bytes .. ' ' .. cost .. ' ' .. what
-  if redis.call('ZREM', index, member) == 1 then redis.call('ZINCRBY', index, bytes, '!') end
-  local theirs = index .. ':' .. whose
-  if redis.call('HGET', theirs, what) == bytes .. ' ' .. cost then
-    redis.call('HDEL', theirs, what)
-    if redis.call('HINCRBY', theirs, '!', -bytes) <= 0 then redis.call('UNLINK', theirs) end
-  end
-end
-
+${UNCOUNT}
 local function remove(one)
   unlinked = unlinked + redis.call('UNLINK', entries .. one.name)
   uncount(one.owner, one.bytes, one.cost, one.name)
