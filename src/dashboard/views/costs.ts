@@ -2,6 +2,7 @@
 import { Problem, sorry } from '../api.js';
 import { fill, figure, h } from '../dom.js';
 import * as format from '../format.js';
+import { lastOf } from '../last-of.js';
 import type { CostDay, Costs } from '../shapes.js';
 import { table, type Column } from '../table.js';
 import { card, notAvailable, viewOf, type Parts, type View } from '../view.js';
@@ -58,17 +59,14 @@ export function costs({ api }: Parts): View {
       table('What was spent and spared, by day and type', DAYS, rows.toReversed(), 'Nothing was computed yet.'),
     );
   };
-  const shown = async (): Promise<void> => {
-    try {
-      show(await api.get<Costs>(`costs?from=${daysAgo(30)}`));
-    } catch (error) {
-      // Nothing is counted unless it was asked for.
-      const isOff = error instanceof Problem && [400, 404, 405].includes(error.status);
-      fill(tiles);
-      fill(days, isOff ? notAvailable('Costs are') : h('p', {}, sorry(error)));
-    }
-  };
-  return { id: 'costs', title: 'Costs', element, shown: () => void shown() };
+  const told = lastOf<Costs>(show, (error) => {
+    // Nothing is counted unless it was asked for.
+    const isOff = error instanceof Problem && [400, 404, 405].includes(error.status);
+    fill(tiles);
+    fill(days, isOff ? notAvailable('Costs are') : h('p', {}, sorry(error)));
+  });
+  const shown = (): void => told(api.get<Costs>(`costs?from=${daysAgo(30)}`));
+  return { id: 'costs', title: 'Costs', element, shown };
 }
 
 const daysAgo = (days: number): string => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);

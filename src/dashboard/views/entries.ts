@@ -5,6 +5,7 @@ import { drawer } from '../dialog.js';
 import * as format from '../format.js';
 import { invalidating } from '../invalidating.js';
 import { shownValue } from '../json.js';
+import { lastOf } from '../last-of.js';
 import { pager } from '../pager.js';
 import type { Entry, EntryPage } from '../shapes.js';
 import { table, type Column } from '../table.js';
@@ -76,16 +77,18 @@ export function entries(parts: Parts): View {
       limit: PAGE,
       after: pages.after(),
     };
-    void api.get<EntryPage>(withQuery('entries', query)).then(
-      (page) => {
-        const many = page.total === 1 ? '1 entry' : `${format.count(page.total)} entries`;
-        found.textContent = page.complete ? many : `${many}; Redis did not tell of all`;
-        fill(rows, table('Entries', columns, page.entries, isNarrowed() ? 'Nothing is cached that fits.' : EMPTY));
-        pages.offer(page.next);
-      },
-      (error: unknown) => fill(rows, h('p', { class: 'quiet' }, sorry(error))),
-    );
+    listed(api.get<EntryPage>(withQuery('entries', query)));
   }
+
+  const listed = lastOf<EntryPage>(
+    (page) => {
+      const many = page.total === 1 ? '1 entry' : `${format.count(page.total)} entries`;
+      found.textContent = page.complete ? many : `${many}; Redis did not tell of all`;
+      fill(rows, table('Entries', columns, page.entries, isNarrowed() ? 'Nothing is cached that fits.' : EMPTY));
+      pages.offer(page.next);
+    },
+    (error) => fill(rows, h('p', { class: 'quiet' }, sorry(error))),
+  );
 
   const isNarrowed = (): boolean => [search, type, user, tag].some(({ value }) => value !== '');
 

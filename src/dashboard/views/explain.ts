@@ -3,6 +3,7 @@ import { sorry } from '../api.js';
 import { fill, h, labelled, type Child } from '../dom.js';
 import { dateAndTime } from '../format.js';
 import { shownValue } from '../json.js';
+import { lastOf } from '../last-of.js';
 import type { Explanation } from '../shapes.js';
 import { card, notAvailable, type Parts } from '../view.js';
 
@@ -23,17 +24,18 @@ export function explainCard({ api }: Parts): HTMLElement {
   const ask = (event: Event): void => {
     event.preventDefault();
     const body = Object.fromEntries(inputs.filter(({ value }) => value !== '').map(({ name, value }) => [name, value]));
-    void api.post<Explanation>('explain', body).then(
-      ({ verdict, reason, detail, invalidated_by: by, ...rest }) =>
-        fill(
-          answer,
-          h('p', { class: 'verdict' }, h('strong', { class: `verdict-${verdict}` }, verdict), ` ${detail}`),
-          by && h('p', { class: 'ended' }, ...endedBy(by)),
-          shownValue({ reason, ...rest, ...(by && { invalidated_by: by }) }),
-        ),
-      (error: unknown) => fill(answer, h('p', { class: 'bad' }, sorry(error))),
-    );
+    explained(api.post<Explanation>('explain', body));
   };
+  const explained = lastOf<Explanation>(
+    ({ verdict, reason, detail, invalidated_by: by, ...rest }) =>
+      fill(
+        answer,
+        h('p', { class: 'verdict' }, h('strong', { class: `verdict-${verdict}` }, verdict), ` ${detail}`),
+        by && h('p', { class: 'ended' }, ...endedBy(by)),
+        shownValue({ reason, ...rest, ...(by && { invalidated_by: by }) }),
+      ),
+    (error) => fill(answer, h('p', { class: 'bad' }, sorry(error))),
+  );
   return card(
     'Why is it cached, or not?',
     h(

@@ -4,6 +4,7 @@ import { button, fill, h, select, labelled } from '../dom.js';
 import { drawer } from '../dialog.js';
 import { dateAndTime } from '../format.js';
 import { asText, shownValue } from '../json.js';
+import { lastOf } from '../last-of.js';
 import { pager } from '../pager.js';
 import type { ListedItems, OfferedList, OfferedLists } from '../shapes.js';
 import { table, type Column } from '../table.js';
@@ -30,18 +31,19 @@ export function lists({ api }: Parts): View {
     const list = offered.find(({ name }) => name === choice.value);
     if (list === undefined) return;
     const path = `lists/${encodeURIComponent(list.name)}`;
-    void api.get<ListedItems>(withQuery(path, { limit: PAGE, after: pages.after() })).then(
-      ({ title, items: told, next }) => {
-        const items = told as readonly Row[];
-        // Another one was chosen meanwhile.
-        if (choice.value !== list.name) return;
-        const open = list.items ? (id: string) => void details(title, `${path}/${encodeURIComponent(id)}`) : undefined;
-        fill(rows, table(title, columnsOf(list.columns, items, open), items, 'The list is empty.'));
-        pages.offer(next);
-      },
-      (error: unknown) => fill(rows, h('p', { class: 'quiet' }, sorry(error))),
-    );
+    const page = api.get<ListedItems>(withQuery(path, { limit: PAGE, after: pages.after() }));
+    listed(page.then((told) => ({ list, path, told })));
   }
+
+  const listed = lastOf<{ list: OfferedList; path: string; told: ListedItems }>(
+    ({ list, path, told: { title, items: told, next } }) => {
+      const items = told as readonly Row[];
+      const open = list.items ? (id: string) => void details(title, `${path}/${encodeURIComponent(id)}`) : undefined;
+      fill(rows, table(title, columnsOf(list.columns, items, open), items, 'The list is empty.'));
+      pages.offer(next);
+    },
+    (error) => fill(rows, h('p', { class: 'quiet' }, sorry(error))),
+  );
 
   async function details(title: string, path: string): Promise<void> {
     const { body } = drawer(title);

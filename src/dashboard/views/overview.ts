@@ -3,6 +3,7 @@ import { Chart } from '../chart.js';
 import { figure, fill, h, type Child } from '../dom.js';
 import * as format from '../format.js';
 import { perFrame } from '../frame.js';
+import { lastOf } from '../last-of.js';
 import { hitRates, latencies, layerShares, typeRows } from '../series.js';
 import type { Health } from '../shapes.js';
 import type { Known } from '../state.js';
@@ -22,7 +23,7 @@ const REASONS: Readonly<Record<string, string>> = {
   closed: 'The cache was closed.',
 };
 
-export function overview({ api, state }: Parts): View & { readonly health: (health: Health) => void } {
+export function overview({ api, state }: Parts): View {
   const tiles = h('div', { class: 'tiles' });
   const reasons = h('div', { class: 'reasons' });
   const sizes = h('div');
@@ -64,16 +65,17 @@ export function overview({ api, state }: Parts): View & { readonly health: (heal
     fill(reasons, ...why.map((reason) => h('p', { class: `reason ${stands}` }, REASONS[reason] ?? reason)));
   };
 
+  const told = lastOf<Health>(health, () => undefined);
+
   return {
     id: 'overview',
     title: 'Overview',
     element,
-    health,
     shown: () => {
       draw();
-      void api.get<Health>('health').then(health, () => undefined);
+      told(api.get<Health>('health'));
     },
-    on: { health },
+    on: { health: (event) => told(Promise.resolve(event)) },
   };
 }
 

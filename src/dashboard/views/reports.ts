@@ -3,6 +3,7 @@ import { sorry } from '../api.js';
 import { fill, figure, h } from '../dom.js';
 import * as format from '../format.js';
 import { perFrame } from '../frame.js';
+import { lastOf } from '../last-of.js';
 import { typeRows, type TypeRow } from '../series.js';
 import type { Entry, EntryPage } from '../shapes.js';
 import { table, type Column } from '../table.js';
@@ -41,23 +42,24 @@ export function reports({ api, state }: Parts): View {
   });
   state.onChange(draw);
 
-  const top = async (place: HTMLElement, sort: 'cost' | 'bytes', caption: string): Promise<void> => {
-    if (!api.has('GET', '/entries')) return fill(place, notAvailable('Entries are'));
-    try {
-      const { entries } = await api.get<EntryPage>(`entries?sort=${sort}&order=desc&limit=10`);
-      fill(place, table(caption, ENTRIES, entries, 'Nothing is cached yet.'));
-    } catch (error) {
-      fill(place, h('p', { class: 'quiet' }, sorry(error)));
-    }
+  const top = (place: HTMLElement, sort: 'cost' | 'bytes', caption: string): (() => void) => {
+    if (!api.has('GET', '/entries')) return () => fill(place, notAvailable('Entries are'));
+    const listed = lastOf<EntryPage>(
+      ({ entries }) => fill(place, table(caption, ENTRIES, entries, 'Nothing is cached yet.')),
+      (error) => fill(place, h('p', { class: 'quiet' }, sorry(error))),
+    );
+    return () => listed(api.get<EntryPage>(`entries?sort=${sort}&order=desc&limit=10`));
   };
+  const showCostliest = top(costliest, 'cost', 'The ten that took longest to compute');
+  const showLargest = top(largest, 'bytes', 'The ten that take most room');
   return {
     id: 'reports',
     title: 'Reports',
     element,
     shown: () => {
       draw();
-      void top(costliest, 'cost', 'The ten that took longest to compute');
-      void top(largest, 'bytes', 'The ten that take most room');
+      showCostliest();
+      showLargest();
     },
   };
 }

@@ -2,6 +2,7 @@
 import { sorry } from '../api.js';
 import { button, fill, h } from '../dom.js';
 import * as format from '../format.js';
+import { lastOf } from '../last-of.js';
 import { notify } from '../notice.js';
 import type { Task, Tasks } from '../shapes.js';
 import { table, type Column } from '../table.js';
@@ -43,16 +44,15 @@ export function scheduleCard({ api }: Parts): { readonly element: HTMLElement; r
             : 'waiting',
     },
   ];
-  const shown = (): void => {
-    void api.get<Tasks>('schedule').then(
-      ({ tasks, complete }) =>
-        fill(
-          rows,
-          !complete && h('p', { class: 'reason degraded' }, 'Redis does not tell: this is what one process knows.'),
-          table('Scheduled tasks', columns, tasks, 'Nothing is scheduled.'),
-        ),
-      (error: unknown) => fill(rows, h('p', { class: 'quiet' }, sorry(error))),
-    );
-  };
+  const told = lastOf<Tasks>(
+    ({ tasks, complete }) =>
+      fill(
+        rows,
+        !complete && h('p', { class: 'reason degraded' }, 'Redis does not tell: this is what one process knows.'),
+        table('Scheduled tasks', columns, tasks, 'Nothing is scheduled.'),
+      ),
+    (error) => fill(rows, h('p', { class: 'quiet' }, sorry(error))),
+  );
+  const shown = (): void => told(api.get<Tasks>('schedule'));
   return { element: card('Schedule', rows), shown };
 }

@@ -3,6 +3,7 @@ import { sorry } from '../api.js';
 import { fill, h, labelled, select } from '../dom.js';
 import * as format from '../format.js';
 import { perFrame } from '../frame.js';
+import { lastOf } from '../last-of.js';
 import { notify } from '../notice.js';
 import type { Warmed, WarmingEvent, Warming, WarmRun } from '../shapes.js';
 import { table, type Column } from '../table.js';
@@ -47,17 +48,17 @@ export function warmCard({ api }: Parts): WarmCard {
   });
 
   const names = select([['', 'all that can be']], { name: 'type' });
-  const shown = (): void => {
-    void api.get<Warming>('warm').then(
-      (told) => {
-        for (const name of told.names.slice(names.options.length - 1)) names.append(h('option', { value: name }, name));
-        if (told.names.length === 0)
-          fill(none, 'No report is declared with reports.report(), so there is nothing that could be warmed.');
-        fill(runs, table('Latest runs', RUNS, told.runs.slice(0, MOST_RUNS), 'Nothing was warmed yet.'));
-      },
-      (error: unknown) => fill(runs, h('p', { class: 'quiet' }, sorry(error))),
-    );
-  };
+  const told = lastOf<Warming>(
+    (warming) => {
+      for (const name of warming.names.slice(names.options.length - 1))
+        names.append(h('option', { value: name }, name));
+      if (warming.names.length === 0)
+        fill(none, 'No report is declared with reports.report(), so there is nothing that could be warmed.');
+      fill(runs, table('Latest runs', RUNS, warming.runs.slice(0, MOST_RUNS), 'Nothing was warmed yet.'));
+    },
+    (error) => fill(runs, h('p', { class: 'quiet' }, sorry(error))),
+  );
+  const shown = (): void => told(api.get<Warming>('warm'));
   const none = h('p', { class: 'quiet' });
   const form = api.may('POST', '/warm')
     ? warmForm(names, (body) =>
