@@ -1,21 +1,25 @@
 // Everything a change must pass: `npm test`. Arguments after `--` go to Jest, e.g. `npm test -- test/http`.
 import { build } from './build.mjs';
-import { runJest } from './lib/jest.mjs';
+import { NEWEST_PEERS, runJest } from './lib/jest.mjs';
+import { farthestLine, nodeOf } from './lib/node-version.mjs';
 import { bin, node, run, seconds } from './lib/run.mjs';
 import { runStages } from './lib/stages.mjs';
 
 const start = performance.now();
 const jestArgs = process.argv.slice(2);
-/** The newest of all peers, where every test runs. */
-const NEWEST = 'e5-t1-r5';
-/** Coverage costs more than half as much again, and of a part of the tests it says nothing. */
+
+/**
+ * Coverage costs more than half as much again, and of a part of the tests it says nothing. The older peers run on another
+ * Node, so that most tests have run on two; `npm run check:nodes` runs all on each.
+ * @type {readonly { name: string, args: readonly string[], line?: string }[]}
+ */
 const runs =
   jestArgs.length === 0
     ? [
-        ['--selectProjects', NEWEST, '--coverage'],
-        ['--ignoreProjects', NEWEST],
+        { name: 'tests', args: ['--selectProjects', NEWEST_PEERS, '--coverage'] },
+        { name: 'old peers', args: ['--ignoreProjects', NEWEST_PEERS], line: farthestLine() },
       ]
-    : [jestArgs];
+    : [{ name: 'tests', args: jestArgs }];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
@@ -35,14 +39,15 @@ const succeeded = await runStages([
         ['test/tsconfig.json', 'test/tsconfig.old-peers.json', 'src/dashboard/tsconfig.json'].map(typecheck),
       )),
   ],
-  ...runs.map((args, at) => {
+  ...runs.map(({ name, args, line }) => {
     const work = async () => {
-      const run = await runJest(['--config', 'jest.config.mjs', ...args]);
+      const run = await runJest(args, line === undefined ? undefined : await nodeOf(line));
       for (const [name, count] of Object.entries(run.counts))
         counts[/** @type {keyof typeof counts} */ (name)] += count;
       if (run.failure) throw run.failure;
+      return line && `Node ${line}`;
     };
-    return /** @type {const} */ ([at === 0 ? 'tests' : 'old peers', work]);
+    return /** @type {const} */ ([name, work]);
   }),
   ['package', async () => void (await node(['scripts/check-package.mjs']))],
   // Short runs that keep the long ones alive; their figures say nothing.

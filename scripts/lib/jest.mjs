@@ -15,16 +15,21 @@ const LINGERS = /did not exit one second after/;
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
+/** The project with the newest of all peers, where every test runs. */
+export const NEWEST_PEERS = 'e5-t1-r5';
+
 /**
  * @param {readonly string[]} args
+ * @param {string} [node] executable of the version that runs them
  * @returns {Promise<{ counts: Counts, failure: Error | undefined }>}
  */
-export async function runJest(args) {
+export async function runJest(args, node = process.execPath) {
   await mkdir(join(root, '.cache'), { recursive: true });
   await rm(RESULT, { force: true });
   const options = [process.env.NODE_OPTIONS, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   const colors = process.stdout.isTTY ? ['--colors'] : [];
-  const child = spawn(process.execPath, [bin('jest'), '--json', `--outputFile=${RESULT}`, ...colors, ...args], {
+  const config = ['--config', 'jest.config.mjs'];
+  const child = spawn(node, [bin('jest'), '--json', `--outputFile=${RESULT}`, ...colors, ...config, ...args], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: options.filter(Boolean).join(' ') },
     stdio: ['ignore', 'pipe', 'pipe'],

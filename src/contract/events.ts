@@ -212,7 +212,7 @@ export type Happening =
       readonly version?: number;
     }
   /**
-   * A scheduled task. `timeout`: its time limit is over and it was told to end; `retry`: it is tried again after `retryMs`;
+   * A scheduled task. `done` and `failed`: told when the run can be looked up; `timeout`: its time limit is over and it was told to end; `retry`: it is tried again after `retryMs`;
    * `missed`: `count` due times have passed without a run.
    */
   | {

@@ -54,6 +54,7 @@ export class SlotRun {
       if (this.#ending.signal.aborted && done.outcome !== 'done') return this.#leave(done);
       const waitMs = done.outcome === 'failed' && !this.#byHand ? retryAfter(this.#attempt, retry, random) : undefined;
       if (waitMs === undefined) return this.#record(done, missed);
+      this.#tellOutcome(done);
       this.#tell('retry', { retryMs: waitMs, error: done.error });
       await this.#pause.sleep(waitMs);
       if (this.#ending.signal.aborted) return this.#leave(undefined);
@@ -91,23 +92,23 @@ export class SlotRun {
     this.#pause.ring();
   }
 
-  async #try(): Promise<Attempt> {
+  #try(): Promise<Attempt> {
     const { task, clock } = this.parts;
     const timedOut = () => this.#tell('timeout', { durationMs: task.timeLimitMs });
-    const done = await attempt(task, this.#ending.signal, timedOut, clock);
-    const { outcome, ms: durationMs, error } = done;
-    if (outcome !== 'timeout') this.#tell(outcome, { durationMs, error });
-    return done;
+    return attempt(task, this.#ending.signal, timedOut, clock);
   }
 
   async #leave(done: Attempt | undefined): Promise<TaskRun | undefined> {
     // What somebody has asked for is not begun again by others.
     if (done !== undefined && this.#byHand) return this.#record(done, 0);
     await this.#held.release();
+    if (done !== undefined) this.#tellOutcome(done);
     return undefined;
   }
 
-  async #record({ outcome, result, error }: Attempt, missed: number): Promise<TaskRun | undefined> {
+  /** Told when it can be looked up: whoever hears of it may ask at once. */
+  async #record(done: Attempt, missed: number): Promise<TaskRun | undefined> {
+    const { outcome, result, error } = done;
     const { clock, process } = this.parts;
     const { slot, begunAt } = this.taken;
     const ms = Math.round(clock.monotonic() - this.#tookAt);
@@ -122,7 +123,13 @@ export class SlotRun {
       ...(value !== undefined && { result: value }),
       ...(error !== undefined && { error }),
     };
-    return (await this.#held.settle(missed, run)) ? run : undefined;
+    const isRecorded = await this.#held.settle(missed, run);
+    this.#tellOutcome(done);
+    return isRecorded ? run : undefined;
+  }
+
+  #tellOutcome({ outcome, ms: durationMs, error }: Attempt): void {
+    if (outcome !== 'timeout') this.#tell(outcome, { durationMs, error });
   }
 
   #tell(

@@ -1,6 +1,7 @@
 // Schedulers of several processes over one real Redis: each due time once, takeover, retries, time limits, missed ones, the end.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../fakes/fake-clock.js';
+import { gate } from '../support/gate.js';
 import { LEASE_MS, Scene, turn } from './support.js';
 
 const MINUTE = 60_000;
@@ -99,6 +100,21 @@ describe('exactly once', () => {
     expect(await ended).not.toHaveProperty('due');
   });
 
+  it('that it has ended is told when it can be looked up', async () => {
+    const { run, nth } = gated();
+    const one = scene.member(scene.task(run));
+    const recording = gate();
+    one.line.recording = recording.opened;
+    const { ended } = await one.scheduler.begin('mine');
+    (await nth(1)).end();
+    await turn();
+    expect(one.events.all).toEqual([expect.objectContaining({ kind: 'task', state: 'begun' })]);
+    const looked = one.told('done').then(() => one.scheduler.status());
+    recording.open();
+    expect((await looked).tasks[0]).toMatchObject({ running: undefined, last: { outcome: 'done' } });
+    await ended;
+  });
+
   it('a due time that comes while the task runs waits for its end, and is missed where that is late', async () => {
     const { run, nth, begun } = gated();
     const one = scene.member(scene.task(run));
@@ -179,7 +195,7 @@ describe('takeover', () => {
     one.line.cut = true;
     await scene.endLease();
     run.end();
-    await one.told('done');
+    await one.events.next(({ kind }) => kind === 'layerFailed');
     await turn();
     // Redis is back; the other one asks first.
     scene.clock.advance(LEASE_MS);
@@ -233,7 +249,8 @@ describe('takeover', () => {
     const one = scene.member(task);
     await one.answered('past');
     expect(await one.scheduler.runs('mine')).toMatchObject([{ outcome: 'failed', error: 'ProcessDied', attempts: 4 }]);
-    expect(one.events.all.filter(({ kind }) => kind === 'task')).toEqual([]);
+    const told = one.events.all.filter(({ kind }) => kind === 'task');
+    expect(told).toMatchObject([{ state: 'failed', error: 'ProcessDied', attempt: 4 }]);
   });
 });
 

@@ -39,6 +39,8 @@ export class Heard<T> {
 /** Redis as this process reaches it, or does not. */
 class Line implements Slots {
   cut = false;
+  /** What records the end of a run waits for it. */
+  recording: Promise<void> = Promise.resolve();
   readonly answers = new Heard<SlotAnswer | 'away'>();
   constructor(private readonly slots: Slots) {}
 
@@ -51,7 +53,10 @@ class Line implements Slots {
     return answer;
   }
   renew: Slots['renew'] = (...args) => this.#through(() => this.slots.renew(...args));
-  settle: Slots['settle'] = (...args) => this.#through(() => this.slots.settle(...args));
+  settle: Slots['settle'] = async (...args) => {
+    await this.recording;
+    return this.#through(() => this.slots.settle(...args));
+  };
   release: Slots['release'] = (...args) => this.#through(() => this.slots.release(...args));
   state: Slots['state'] = (...args) => this.#through(() => this.slots.state(...args));
   runs: Slots['runs'] = (...args) => this.#through(() => this.slots.runs(...args));

@@ -43,6 +43,17 @@ describe.each(KINDS)('entries in %s', (kind) => {
     await other.close();
   });
 
+  it('are as good as absent in a coding that this Node does not know, until the next is stored', async () => {
+    const { namespace, fill, look, close } = database.store();
+    await fill(KEY);
+    const of = `${database.table('entry')} SET coding = 'later' WHERE namespace = '${namespace}'`;
+    await database.source.query(`UPDATE ${of}`);
+    expect(await look(KEY)).toBe('absent');
+    await fill(KEY);
+    expect(await look(KEY)).toBe('hit');
+    await close();
+  });
+
   it('RACE: stored after an invalidation that was compared before it, nobody is served them', async () => {
     const passed = gate();
     const reached = gate();

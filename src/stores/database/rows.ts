@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { WIRE_VERSION, type Coding, type Entry, type Position } from '../../contract/entry.js';
 import { decodeEntry, encodeHeader } from '../../entry/codec.js';
+import { CODINGS } from '../../entry/codings.js';
 import { keyTag } from '../../entry/tags.js';
 import type { Row } from '../../sql/dialect.js';
 
@@ -81,16 +82,24 @@ export function sizeOf(key: string, entry: Entry): number {
   return ROW_OVERHEAD + 2 * key.length + entry.body.length + encodeHeader(entry).length + tags;
 }
 
-/** Undefined for what this version did not write. The epoch is that of the look-up, which has just proved the row. */
+/** Undefined for what this version did not write, or this Node cannot read. The epoch is that of the look-up, which has just proved the row. */
 export function entryOf(row: Row, { epoch }: Position): Entry | undefined {
   try {
     const tags = (JSON.parse(String(row['tags'])) as string[]).slice(0, -1);
     const guard = [epoch, row['as_of'], ...tags].join(' ');
-    const coding = typeof row['coding'] === 'string' ? (row['coding'] as Coding) : undefined;
+    const coding = codingOf(row['coding']);
     return decodeEntry(guard, String(row['header']), bytesOf(row['body']), coding);
   } catch {
     return undefined;
   }
+}
+
+/** Processes of several versions of Node may share the table. */
+function codingOf(value: unknown): Coding | undefined {
+  if (typeof value !== 'string') return undefined;
+  const known = CODINGS.find((coding) => coding === value);
+  if (known === undefined) throw new TypeError(`This Node does not know ${value}.`);
+  return known;
 }
 
 /** Undefined while the namespace has no position. */
