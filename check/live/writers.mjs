@@ -8,8 +8,8 @@ import { createPlans } from './plans.mjs';
 
 const WRITERS = 8;
 const READS_PER_WRITE = 300;
-/** However few reads there are, e.g. while processes are paused. */
-const LONGEST_WITHOUT_A_WRITE_MS = 40;
+/** However few reads there are, e.g. while processes are paused. More often, most reads would be computations. */
+const LONGEST_WITHOUT_A_WRITE_MS = 200;
 /** After a write without an answer, before the truth is asked: whatever was sent has arrived by then. */
 const SETTLE_MS = 100;
 

@@ -76,7 +76,7 @@ export const NETWORK_FAULTS = [
     rows: '24, 40',
     what: 'the connections of one process to Redis are reset',
     ...OVER_PROXIES,
-    everyMs: 200,
+    everyMs: 500,
     inject: async (stage) => someProxy(stage).cut(),
   },
   {

@@ -31,7 +31,7 @@ export const PROCESS_FAULTS = [
     rows: '7',
     what: 'kill -9 of a process at any moment; another one takes its place',
     bound: () => ({ inversions: true }),
-    everyMs: 1_000,
+    everyMs: 2_000,
     async inject(stage) {
       const slot = someone(stage);
       await slot.kill();
