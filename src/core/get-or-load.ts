@@ -10,7 +10,7 @@ import { found, made, type Answer } from './answer.js';
 import { Background } from './background.js';
 import { Bill, NO_ACCOUNT } from './bill.js';
 import { Failures } from './failures.js';
-import { loaderRun } from './loader-run.js';
+import { loaderRun, runLoad } from './loader-run.js';
 import type { Scopes } from './scope.js';
 import { LATE, TimeLimit } from './time-limit.js';
 
@@ -240,13 +240,7 @@ export class Values {
   }
 
   async #loadAndStore<T>({ loader, codec }: Question<T>, load: Load): Promise<Answer<T>> {
-    let value: T;
-    try {
-      value = await load.run(() => loader(loaderRun((tags) => load.addTags(tags), load.bill)));
-    } catch (error) {
-      load.decline('error');
-      throw error;
-    }
+    const value = await runLoad(load, loader);
     let body: Buffer;
     try {
       body = codec.encode(value);

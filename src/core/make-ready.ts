@@ -3,7 +3,7 @@ import type { Refusal, SpendGate } from '../contract/costs.js';
 import type { LoaderRun } from '../contract/loader.js';
 import type { Draft, Load, Reader, ReadRequest } from '../contract/reading.js';
 import type { PutOutcome } from '../contract/store.js';
-import { loaderRun } from './loader-run.js';
+import { runLoad } from './loader-run.js';
 
 /** Computes the bytes of an entry. */
 export type Making = (run: LoaderRun) => Promise<Draft>;
@@ -18,14 +18,7 @@ export class NotReady extends Error {
 
 /** Runs the computation of a load and offers what it has made. @throws what the computation throws; the load is settled */
 export async function make(load: Load, making: Making): Promise<PutOutcome> {
-  let draft: Draft;
-  try {
-    draft = await load.run(() => making(loaderRun((tags) => load.addTags(tags), load.bill)));
-  } catch (error) {
-    load.decline('error');
-    throw error;
-  }
-  return load.store(draft);
+  return load.store(await runLoad(load, making));
 }
 
 /**

@@ -1,10 +1,9 @@
 // The management API over real Express and Redis: who may what, what it tells, and what it changes.
-import { createRequire } from 'node:module';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type express from 'express';
-import type { Request, RequestHandler } from 'express';
+import type { RequestHandler } from 'express';
 import { Redis } from 'ioredis';
 import { ROUTES } from '../../src/admin/routes.js';
 import type { CacheEvent } from '../../src/contract/events.js';
@@ -15,20 +14,14 @@ import {
   type ReportCache,
   type ReportCacheOptions,
 } from '../../src/index.js';
+import { expresses } from '../support/expresses.js';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
+import { authorize, identify } from './dashboard-stage.js';
 
-const require = createRequire(import.meta.url);
-const expresses = ['express', 'express4'].map((name) => [name, require(name) as typeof express] as const);
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
-
-/** `x-user: <id> <role>` */
-const identify = (req: Request) => {
-  const [user, role] = String(req.headers['x-user'] ?? '').split(' ');
-  return user ? { user, role: role ?? '' } : null;
-};
 
 interface Scene {
   readonly express?: typeof express;
@@ -74,12 +67,6 @@ async function start({
     }),
     (req, res) => void res.json({ id: req.params['id'] }),
   );
-  const roles: Record<string, readonly string[]> = {
-    viewer: ['read'],
-    editor: ['read', 'invalidate'],
-    operator: ['read', 'warm', 'invalidate', 'clear'],
-  };
-  const authorize = (req: Request, action: string) => roles[identify(req)?.role ?? '']?.includes(action) ?? false;
   app.use(at, reports.admin({ authorize, ...admin }));
   app.use(
     (_error: unknown, _req: unknown, res: express.Response, _next: unknown) =>

@@ -1,6 +1,5 @@
 // A small school behind a report cache, with the management API and its dashboard, on Express 4 or 5.
 import http from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type express from 'express';
 import type { Request, RequestHandler } from 'express';
@@ -12,10 +11,8 @@ import {
   type ReportCache,
   type ReportCacheOptions,
 } from '../../src/index.js';
+import { expresses } from '../support/expresses.js';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
-
-const require = createRequire(import.meta.url);
-export const expresses = ['express', 'express4'].map((name) => [name, require(name) as typeof express] as const);
 
 /** `x-user: <id> <role>` */
 export const identify = (req: Request) => {
@@ -28,6 +25,8 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
   editor: ['read', 'invalidate'],
   operator: ['read', 'invalidate', 'clear', 'warm'],
 };
+
+export const authorize = (req: Request, action: string) => ROLES[identify(req)?.role ?? '']?.includes(action) ?? false;
 
 export interface Scene {
   readonly express?: typeof express;
@@ -73,7 +72,6 @@ export async function startStage({
     (req, res) => void res.json({ id: req.params['id'] }),
   );
   furnish?.(reports, app);
-  const authorize = (req: Request, action: string) => ROLES[identify(req)?.role ?? '']?.includes(action) ?? false;
   if (before) app.use(at, before);
   app.use(at, reports.admin({ authorize, ...admin }));
   const server = app.listen(0, '127.0.0.1');

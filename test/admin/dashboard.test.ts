@@ -13,7 +13,8 @@ import type { LoggedInvalidation, SharedInvalidationLog } from '../../src/contra
 import { tableTag, tag } from '../../src/index.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { ownNamespace } from '../support/isolation.js';
-import { expresses, startStage, type Scene, type Stage } from './dashboard-stage.js';
+import { expresses } from '../support/expresses.js';
+import { startStage, type Scene, type Stage } from './dashboard-stage.js';
 import { readEvents } from './event-reader.js';
 
 const closing: (() => unknown)[] = [];

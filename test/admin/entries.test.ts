@@ -4,7 +4,8 @@ import { listEntries } from '../../src/admin/list-entries.js';
 import { parseEntryQuery } from '../../src/admin/entry-query.js';
 import type { EntrySource, IndexedEntry } from '../../src/contract/look.js';
 import { tag, type ReportCache } from '../../src/index.js';
-import { expresses, Scenes } from './look-scene.js';
+import { expresses } from '../support/expresses.js';
+import { Scenes } from './look-scene.js';
 
 const scenes = new Scenes();
 afterEach(() => scenes.close());

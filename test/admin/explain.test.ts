@@ -5,7 +5,8 @@ import { ownNamespace } from '../support/isolation.js';
 import { startPrivateRedis } from '../support/private-redis.js';
 import { FakeClock } from '../fakes/fake-clock.js';
 import { tag, type ReportCache } from '../../src/index.js';
-import { expresses, Scenes, type SceneOptions } from './look-scene.js';
+import { expresses } from '../support/expresses.js';
+import { Scenes, type SceneOptions } from './look-scene.js';
 
 const scenes = new Scenes();
 afterEach(() => scenes.close());

@@ -1,5 +1,4 @@
 // A cache with its management API on a real Express, with Redis or without, to be looked at.
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type express from 'express';
 import type { Request } from 'express';
@@ -8,10 +7,8 @@ import { systemClock, type Clock } from '../../src/contract/clock.js';
 import type { CacheEvent } from '../../src/contract/events.js';
 import { compose } from '../../src/create-report-cache.js';
 import type { AdminOptions, ReportCache, ReportCacheOptions } from '../../src/index.js';
+import { expresses } from '../support/expresses.js';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
-
-const require = createRequire(import.meta.url);
-export const expresses = ['express', 'express4'].map((name) => [name, require(name) as typeof express] as const);
 
 export interface Told {
   readonly status: number;

@@ -7,7 +7,7 @@ import { DataSource } from 'typeorm';
 import { costMigrations } from '../../src/index.js';
 import { databaseUrl, ownNamespace, ownSchema } from '../support/isolation.js';
 import { query } from '../support/postgres-service.mjs';
-import { eventually } from '../views/support/lab.js';
+import { eventually } from '../support/eventually.js';
 
 const SCRIPT = fileURLToPath(new URL('killed-process.mjs', import.meta.url));
 

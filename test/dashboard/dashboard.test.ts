@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Browser, Page } from 'playwright-core';
 import { tableTag, tag } from '../../src/index.js';
 import { isThereChromium, launchChromium } from '../support/chromium.mjs';
+import { HANGS_MS } from '../support/eventually.js';
 import { ownNamespace } from '../support/isolation.js';
 import { HOSTILE, openSchool, type Opening, type School } from './school.js';
 
@@ -18,8 +19,6 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   lists: ['tbody th'],
   operations: ['tbody th'],
 };
-/** So long nothing takes, on a machine that is busy with others. */
-const HANGS_MS = 90_000;
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 740 };
 

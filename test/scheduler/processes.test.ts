@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from '@jest/globals';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
+import { kill } from '../support/processes.mjs';
 import { Heard } from './support.js';
 
 interface Begun {
@@ -18,12 +19,7 @@ const SCRIPT = fileURLToPath(new URL('process.mjs', import.meta.url));
 const children: ChildProcess[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
+  for (const child of children.splice(0)) await kill(child);
 });
 
 it('each second once; a killed process is replaced within its lease and a look', async () => {

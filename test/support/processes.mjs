@@ -1,5 +1,6 @@
 // Starts helper servers that cannot outlive the process that asked for them.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { delimiter, join } from 'node:path';
@@ -162,4 +163,12 @@ export function isExecutable(file) {
 export function messageOf(error) {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message || error.name : String(error);
+}
+
+/** Resolves when it is gone, if it was there. @param {import('node:child_process').ChildProcess} child */
+export async function kill(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
 }

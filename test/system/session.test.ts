@@ -3,7 +3,8 @@ import express from 'express';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import request from 'supertest';
 import { tag } from '../../src/index.js';
-import { eventually, Grade, Lab, type Node, type NodeOptions } from '../typeorm/durable/support/lab.js';
+import { eventually } from '../support/eventually.js';
+import { Grade, Lab, type Node, type NodeOptions } from '../typeorm/durable/support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { databaseUrl, redisUrl } from '../support/isolation.js';
+import { kill } from '../support/processes.mjs';
 import { Lab } from './lab.js';
 
 const SCRIPT = fileURLToPath(new URL('process.mjs', import.meta.url));
@@ -20,12 +21,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
+  for (const child of children.splice(0)) await kill(child);
   await lab.end();
 });
 
@@ -52,12 +48,6 @@ async function told(child: ChildProcess, what: string): Promise<unknown> {
     if ('failed' in message) throw new Error(String(message['failed']));
     if (what in message) return message[what];
   }
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
 }
 
 const subject = { report: 'fractions' };

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { redisUrl } from '../support/isolation.js';
-import { eventually, Lab } from './support/lab.js';
+import { eventually } from '../support/eventually.js';
+import { Lab } from './support/lab.js';
 
 const SCRIPT = fileURLToPath(new URL('killed-process.mjs', import.meta.url));
 const TIMEOUT_MS = 60_000;

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import request from 'supertest';
 import type { View } from '../../src/index.js';
 import { gate } from '../support/gate.js';
-import { eventually, Grade, Lab, type Process } from './support/lab.js';
+import { eventually } from '../support/eventually.js';
+import { Grade, Lab, type Process } from './support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {

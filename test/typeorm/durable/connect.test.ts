@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { DataSource } from 'typeorm';
 import { createReportCache } from '../../../src/index.js';
 import { outboxMigrations } from '../../../src/outbox/migrations.js';
-import { eventually, Grade, Lab, Student, warm, type Node } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Grade, Lab, Student, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
 let bare: Lab;

@@ -1,6 +1,7 @@
 // A process that dies between COMMIT and its invalidation: another one finds its row, or nothing is served any more.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Grade, Lab, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 // Fenced answers: a writer goes on only when the database confirms which Redis was told.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Grade, Lab, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 // Marks through TypeORM: from before COMMIT until the invalidation is in force nobody is served, and nothing is stored.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Grade, Lab, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {

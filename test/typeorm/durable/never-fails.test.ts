@@ -1,7 +1,8 @@
 // A write never fails because of the cache, and waits for it no longer than it says.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { startPrivateRedis } from '../../support/private-redis.js';
-import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Grade, Lab, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
 let undo: (() => Promise<unknown>) | undefined;

@@ -5,7 +5,8 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { OwnConnection, poolSizeOf, type OwnRunner } from '../../../src/sql/own-connection.js';
 import { systemClock } from '../../../src/contract/clock.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
-import { eventually, Lab, warm } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Lab, warm } from './support/lab.js';
 
 let lab: Lab;
 beforeAll(async () => {

@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { DataSource, EntityManager } from 'typeorm';
 import { OWN } from '../../../src/typeorm/typeorm-like.js';
-import { eventually, Grade, Lab, warm, type Node } from './support/lab.js';
+import { eventually } from '../../support/eventually.js';
+import { Grade, Lab, warm, type Node } from './support/lab.js';
 
 let lab: Lab;
 let node: Node;

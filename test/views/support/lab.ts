@@ -14,6 +14,7 @@ import {
   type View,
   type ViewOptions,
 } from '../../../src/index.js';
+import { eventually } from '../../support/eventually.js';
 import { databaseUrl, ownNamespace, redisUrl } from '../../support/isolation.js';
 import { query } from '../../support/postgres-service.mjs';
 
@@ -183,17 +184,5 @@ export class Lab {
     await this.closeProcesses();
     await this.outside.destroy();
     await query(databaseUrl(), `DROP DATABASE ${new URL(this.url).pathname.slice(1)} WITH (FORCE)`);
-  }
-}
-
-/** So long nothing takes, on a machine that is busy with others. */
-const HANGS_MS = 90_000;
-
-/** Asks again and again: for what happens in the background, and says nothing of when. */
-export async function eventually(what: string, test: () => Promise<boolean> | boolean): Promise<void> {
-  const until = performance.now() + HANGS_MS;
-  while (!(await test())) {
-    if (performance.now() > until) throw new Error(`Never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -9,6 +9,7 @@ import type { CacheEvent } from '../../../../src/contract/events.js';
 import { createReportCache, tag, type ReportCache, type ReportCacheOptions } from '../../../../src/index.js';
 import type { ConnectOptions } from '../../../../src/options/options.js';
 import { outboxMigrations } from '../../../../src/outbox/migrations.js';
+import { eventually } from '../../../support/eventually.js';
 import { ownNamespace, redisUrl } from '../../../support/isolation.js';
 import { newDatabase } from '../../support/school.js';
 import { GatedRedis } from './gated-redis.js';
@@ -168,19 +169,6 @@ export class Lab {
     await this.closeNodes();
     await this.outside.destroy();
     await this.drop();
-  }
-}
-
-/** Asks again and again: for what happens in the background, and says nothing of when. */
-export async function eventually(
-  what: string,
-  test: () => Promise<boolean> | boolean,
-  withinMs = 60_000,
-): Promise<void> {
-  const until = performance.now() + withinMs;
-  while (!(await test())) {
-    if (performance.now() > until) throw new Error(`Not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
 
