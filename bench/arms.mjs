@@ -11,12 +11,6 @@ export const CONNECTIONS = 16;
 /** Every connection goes round so many reports of its own. */
 export const REPORTS_PER_CONNECTION = 4;
 
-/**
- * The L2 arm keeps this share of its reports in memory. A report comes round again only after all the others, so by
- * then it has been pushed out: every request is a hit in Redis, and pays for entering memory as such a hit does.
- */
-export const L2_MEMORY_SHARE = 1 / 8;
-
 /** Files of peers/. A value cache is asked by the floor's route, `middleware` stands before the handler as ours does. */
 export const PEERS = [
   { name: 'apicache', middleware: true },
@@ -40,7 +34,6 @@ export const PEERS = [
  * @property {string} [shows]
  * @property {string} [copies]
  * @property {'conditional' | 'unique' | 'compressed'} [asks]
- * @property {Partial<import('express-report-cache').ReportCacheOptions>} [cache] options of createReportCache
  * @property {'strict' | 'lease'} [consistency] over Redis; without it one process alone
  * @property {{ name: string, middleware?: boolean }} [peer]
  * @property {'memory' | 'redis'} [layer] where a peer keeps its values
@@ -113,7 +106,6 @@ export const ARMS = [
     aim: 0.95,
     shows: 'memory',
     asks: 'compressed',
-    cache: { compress: true },
   },
 
   { name: 'bare-256', title: 'bare Express, 256 connections', copies: 'memory', ...MANY },

@@ -178,7 +178,7 @@ ${table(HEAD, rowsOf(results), 2)}
   every third of the lease. *Strict*: every hit waits for one question to Redis that all concurrent readers share.
 - *AsyncLocalStorage in use*: the library follows computations and transactions with it, and from its first use on
   Node does more for everything asynchronous in the process, hits included. What that costs is in all rows of this library.
-- *L2 hit*: found in Redis, proved there, and taken into a memory that holds an eighth of the reports asked for, so that
+- *L2 hit*: found in Redis, proved there, and taken into a memory that has room for one report, so that
   none is found in memory when it comes round again. Its floor reads the bare bytes with \`getBuffer\`.
 - *Miss*: every request is for a page never asked for before; its floor is the same handler (\`res.send\`, which makes an
   ETag) without a cache.

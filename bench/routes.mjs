@@ -3,7 +3,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import express from 'express';
 import { Redis } from 'ioredis';
 import { createReportCache, tag } from 'express-report-cache';
-import { L2_MEMORY_SHARE, REPORTS_PER_CONNECTION } from './arms.mjs';
 
 const PATH = '/reports/students/:id';
 const TTL_SECONDS = 3600;
@@ -55,9 +54,8 @@ export function cachedApp(job, arm, handled) {
     types: { progress: { ttl: '1h', ...(consistency && { consistency }) } },
     namespace: job.namespace,
     // Longer than a run: otherwise memory asks Redis for an entry anew in the middle of a burst.
-    memory: { ttl: '1h', ...(arm.shows === 'redis' ? { maxBytes: smallMemory(job) } : {}) },
+    memory: { ttl: '1h', ...(arm.shows === 'redis' ? { maxBytes: roomForOne(job) } : {}) },
     ...(consistency && { redis: new Redis(job.redisUrl) }),
-    ...arm.cache,
   });
   const more = Array.from({ length: (arm.tags ?? 1) - 1 }, (_, index) => tag('class', index));
   const app = express();
@@ -120,9 +118,9 @@ function answerOf({ answer }) {
   return { headers: answer.headers, body: Buffer.from(answer.body, 'base64') };
 }
 
-function smallMemory({ size, connections }) {
-  const entry = size + 2000;
-  return Math.floor(entry * REPORTS_PER_CONNECTION * connections * L2_MEMORY_SHARE);
+/** For more, memory would keep those whose handler happened to be slow, and they would be no hits of Redis. */
+function roomForOne({ size }) {
+  return size + 2000;
 }
 
 /** A report as JSON, filled up to exactly `bytes`. */

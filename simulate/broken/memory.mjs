@@ -1,5 +1,5 @@
 // Memories in front of Redis that believe too much.
-import { GuardedStore, TagTable, TieredStore } from '../library.mjs';
+import { GuardedStore, MemoryStore, TagTable, TieredStore } from '../library.mjs';
 
 /** @typedef {import('../variant.mjs').Broken} Broken */
 
@@ -24,6 +24,14 @@ class GapIgnored extends TagTable {
   }
 }
 
+/** Believes that what Redis has said of an entry holds as of now, and not as of when it was said. */
+class ProvedTooLate extends MemoryStore {
+  /** @override @type {InstanceType<typeof MemoryStore>['admit']} */
+  admit(key, entry) {
+    return super.admit(key, entry, this.table.position);
+  }
+}
+
 /** A machine that is paused does not see its monotonic clock move. */
 class OneClock extends TieredStore {
   /** @param {ConstructorParameters<typeof TieredStore>} args */
@@ -45,6 +53,12 @@ class MemoryWithoutWatermark extends GuardedStore {
 export const BROKEN_MEMORIES = [
   { name: 'memory that only listens', level: 'strict', parts: { TieredStore: NeverAsks }, only: ['lose pushes'] },
   { name: 'gap in the numbers ignored', level: 'strict', parts: { TagTable: GapIgnored }, only: ['lose one push'] },
+  {
+    name: 'proof of an entry taken for later than it is',
+    level: 'strict',
+    parts: { MemoryStore: ProvedTooLate },
+    only: ['lose one push'],
+  },
   { name: 'lease without wall clock', level: 'lease', parts: { TieredStore: OneClock }, only: ['pause a process'] },
   {
     name: 'memory without watermark',

@@ -87,8 +87,8 @@ export class LayeredStore implements Store {
     return this.#putBoth(this.#database, key, entry, entry.database, inherited);
   }
 
-  refutes(key: string, entry: Entry): boolean {
-    return this.#front.refutes?.(key, entry) ?? false;
+  refutes(key: string, entry: Entry, proved?: Position): boolean {
+    return this.#front.refutes?.(key, entry, proved) ?? false;
   }
 
   /** In front only: the database looks after its own space. */

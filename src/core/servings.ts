@@ -1,6 +1,6 @@
 // What is served from the store: told, mixed into the computation around, and checked again where it has been kept as a fallback.
 import type { Clock } from '../contract/clock.js';
-import type { Entry } from '../contract/entry.js';
+import type { Entry, Position } from '../contract/entry.js';
 import type { EventSink } from '../contract/events.js';
 import type { Fallback, ReadRequest, Serving } from '../contract/reading.js';
 import type { LayerName, Store } from '../contract/store.js';
@@ -64,7 +64,11 @@ export class Servings {
   }
 
   /** To be served to the reader whom it was proved for, if what he computes instead fails or takes too long. */
-  fallback(request: ReadRequest, { entry, layer }: Found, started: number): Fallback {
+  fallback(
+    request: ReadRequest,
+    { entry, layer, position }: Found & { readonly position: Position },
+    started: number,
+  ): Fallback {
     const { store, invalidations, scopes, chance, clock } = this.parts;
     const around = scopes.computation;
     return {
@@ -74,7 +78,7 @@ export class Servings {
         if (standing === 'expired' || this.#closed || scopes.blocked) return undefined;
         // Proved when the reader came; what this process has heard since then counts, too.
         if (invalidations.touches(entry.tags, request.key)) return undefined;
-        if (store.refutes?.(request.key, entry) === true) return undefined;
+        if (store.refutes?.(request.key, entry, position) === true) return undefined;
         return this.serve(request, { entry, layer }, false, started, around);
       },
     };

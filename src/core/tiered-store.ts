@@ -26,8 +26,8 @@ export interface Replica extends Store {
     adopt(position: Position): void;
   };
   lookup(key: string): Lookup;
-  refutes(key: string, entry: Entry): boolean;
-  admit(key: string, entry: Entry): boolean;
+  refutes(key: string, entry: Entry, proved?: Position): boolean;
+  admit(key: string, entry: Entry, proved?: Position): boolean;
 }
 
 export interface TieredStoreOptions {
@@ -99,8 +99,8 @@ export class TieredStore implements Store, BackplaneListener {
     return outcome;
   }
 
-  refutes(key: string, entry: Entry): boolean {
-    return this.#memory.refutes(key, entry);
+  refutes(key: string, entry: Entry, proved?: Position): boolean {
+    return this.#memory.refutes(key, entry, proved);
   }
 
   async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {
@@ -195,7 +195,8 @@ export class TieredStore implements Store, BackplaneListener {
     const found = await this.#shared.lookup(key);
     if (found.outcome === 'unavailable') return found;
     this.#see({ position: found.position, sentMonotonic, sentWall });
-    if (found.outcome === 'hit') this.#memory.admit(key, found.entry);
+    // Most entries are older than this process, or than the last push that it missed: only this answer speaks for them.
+    if (found.outcome === 'hit') this.#memory.admit(key, found.entry, found.position);
     return found;
   }
 

@@ -45,8 +45,8 @@ export class TracedStore implements Store {
     return this.#told('prove', () => this.#inner.position(leaseMs));
   }
 
-  refutes(key: string, entry: Entry): boolean {
-    return this.#inner.refutes?.(key, entry) ?? false;
+  refutes(key: string, entry: Entry, proved?: Position): boolean {
+    return this.#inner.refutes?.(key, entry, proved) ?? false;
   }
 
   /** Nobody waits for it. */
@@ -90,12 +90,12 @@ export class TracedReplica extends TracedStore implements Replica {
     return super.lookup(key) as Lookup;
   }
 
-  override refutes(key: string, entry: Entry): boolean {
-    return this.#memory.refutes(key, entry);
+  override refutes(key: string, entry: Entry, proved?: Position): boolean {
+    return this.#memory.refutes(key, entry, proved);
   }
 
-  admit(key: string, entry: Entry): boolean {
-    return this.#memory.admit(key, entry);
+  admit(key: string, entry: Entry, proved?: Position): boolean {
+    return this.#memory.admit(key, entry, proved);
   }
 }
 

@@ -39,6 +39,20 @@ async function put(store: TieredStore, body: string) {
   expect(await store.put('k', entry)).toBe('stored');
 }
 
+/** It adopts the present: nothing that lies before it is known to it. */
+function lateProcess() {
+  const client = hub.client();
+  const memory = memoryOn(clock, '');
+  const emit = (event: CacheEvent) => void events.push(event);
+  const store = new TieredStore(memory, client, { leaseMs: 250, overdueMs: 100 }, clock, emit);
+  client.listen(store);
+  const bodyOf = async (consistency: 'strict' | 'lease' = 'strict') => {
+    const found = await store.lookup('k', consistency);
+    return found.outcome === 'hit' ? `${found.layer}:${found.entry.body.toString()}` : found.outcome;
+  };
+  return { client, memory, store, bodyOf };
+}
+
 /** The look-ups of `client` are executed at once and answered when the gate opens. */
 function holdLookups(client: HubClient) {
   const lookup = client.lookup.bind(client);
@@ -199,6 +213,89 @@ describe('from when a proof counts', () => {
     await expect(store.position()).rejects.toThrow('broken by the test');
     client.broken = false;
     expect(await store.position()).toEqual(hub.truth.position());
+  });
+});
+
+describe('what is older than what this process knows', () => {
+  it('a process that has begun later keeps what it finds, because the shared store vouches for it', async () => {
+    const { client, bodyOf } = await warm();
+    await hub.client().invalidate(['other:1']);
+    const late = lateProcess();
+    expect(await late.bodyOf()).toBe('redis:old');
+    expect(await late.bodyOf()).toBe('memory:old');
+    expect(await late.bodyOf('lease')).toBe('memory:old');
+    expect(await bodyOf('strict')).toBe('memory:old');
+    expect(client.calls.lookup).toBe(0);
+  });
+
+  it('so does one that has missed pushes, or whose table was full', async () => {
+    const { client, store, memory, bodyOf } = await warm();
+    client.deaf = true;
+    await hub.client().invalidate(['other:1']);
+    client.deaf = false;
+    await hub.client().invalidate(['other:2']);
+    expect(events.at(-1)).toEqual({ kind: 'distrust', reason: 'gap' });
+    expect(await bodyOf('strict')).toBe('redis:old');
+    expect(await bodyOf('strict')).toBe('memory:old');
+    await store.invalidate(Array.from({ length: 2000 }, (_, index) => `many:${index}`));
+    expect(memory.table.floor).toBe(memory.table.position.seq);
+    expect(await bodyOf('strict')).toBe('redis:old');
+    expect(await bodyOf('strict')).toBe('memory:old');
+  });
+
+  it('and drops it as soon as it is invalidated, in every form', async () => {
+    const { writer } = await warm();
+    await hub.client().invalidate(['other:1']);
+    const late = lateProcess();
+    expect(await late.bodyOf()).toBe('redis:old');
+    const found = await late.store.lookup('k', 'lease');
+    if (found.outcome !== 'hit') throw new Error(found.outcome);
+    await late.store.keepForm('k', found.entry, 'gzip', Buffer.from('coded'));
+    expect(await late.bodyOf('lease')).toBe('memory:old');
+    await writer.invalidate(['student:1']);
+    expect(await late.bodyOf('lease')).toBe('miss');
+  });
+
+  it('RACE an answer from before a gap proves nothing after it', async () => {
+    const { writer } = await warm();
+    await hub.client().invalidate(['other:1']);
+    const late = lateProcess();
+    await late.store.position();
+    const open = holdLookups(late.client);
+    const asking = late.store.lookup('k', 'strict');
+    await tick();
+    late.client.deaf = true;
+    await writer.invalidate(['student:1']);
+    late.client.deaf = false;
+    await writer.invalidate(['other:2']);
+    open();
+    // He had asked before the write, so he is served; nobody who comes after it.
+    expect(await asking).toMatchObject({ outcome: 'hit', layer: 'redis' });
+    expect(late.memory.size).toBe(0);
+    expect(await late.bodyOf()).toBe('miss');
+  });
+
+  it('what is kept as a fallback stands until this process hears that it was invalidated', async () => {
+    await warm();
+    await hub.client().invalidate(['other:1']);
+    const late = lateProcess();
+    const found = await late.store.lookup('k');
+    if (found.outcome !== 'hit') throw new Error(found.outcome);
+    expect(late.store.refutes('k', found.entry, found.position)).toBe(false);
+    await hub.client().invalidate(['other:2']);
+    expect(late.store.refutes('k', found.entry, found.position)).toBe(false);
+    await hub.client().invalidate(['student:1']);
+    expect(late.store.refutes('k', found.entry, found.position)).toBe(true);
+  });
+
+  it('a proof of another history is none', async () => {
+    await warm();
+    const late = lateProcess();
+    const found = await late.store.lookup('k');
+    if (found.outcome !== 'hit') throw new Error(found.outcome);
+    hub.loseHistory();
+    expect(late.store.refutes('k', found.entry, hub.truth.position())).toBe(true);
+    expect(late.memory.admit('k', found.entry, hub.truth.position())).toBe(false);
   });
 });
 

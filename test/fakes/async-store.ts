@@ -15,8 +15,8 @@ export class AsyncStore implements Store {
     await Promise.resolve();
     return this.inner.put(key, entry, inherited);
   }
-  refutes(key: string, entry: Entry): boolean {
-    return this.inner.refutes?.(key, entry) ?? false;
+  refutes(key: string, entry: Entry, proved?: Position): boolean {
+    return this.inner.refutes?.(key, entry, proved) ?? false;
   }
 
   async keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): Promise<void> {

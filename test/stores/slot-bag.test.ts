@@ -7,7 +7,7 @@ import { makeEntry } from '../../src/testing/store-suite.js';
 const entry = makeEntry({ epoch: 'e', seq: 0 }, 0);
 const slotOf = (index: number): Slot => ({
   ...{ key: `k${index}`, entry, bytes: index + 1, until: Infinity },
-  ...{ usedAt: 0, checkedAt: 0, inAll: 0, inOwner: 0 },
+  ...{ usedAt: 0, provedAt: 0, checkedAt: 0, inAll: 0, inOwner: 0 },
 });
 
 describe('a bag', () => {

@@ -64,6 +64,16 @@ describe.each(['strict', 'lease'] as const)('two processes, %s', (consistency) =
     expect(b.computed()).toBe(0);
   });
 
+  it('one that begins after a write keeps in memory what others have computed before it', async () => {
+    await get(a, '/students/1');
+    await grade(a, 2, 61);
+    const late = await school.process({ types });
+    expect((await get(late, '/students/1')).detail).toContain('detail=redis');
+    expect((await get(late, '/students/1')).detail).toContain('detail=memory');
+    await grade(a, 1, 99);
+    await shows(late, '/students/1', [99]);
+  });
+
   it('a grade invalidates the student and his tutor in both, for every viewer, and nobody else', async () => {
     for (const process of [a, b]) {
       for (const user of ['student', 'teacher']) await get(process, '/students/1', user);

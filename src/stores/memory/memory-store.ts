@@ -46,6 +46,11 @@ function inOnePiece(text: string): string {
   return JSON.parse(JSON.stringify(text)) as string;
 }
 
+/** A proof of another history is none. */
+function provedAt({ epoch, asOf }: Entry, proved: Position | undefined): number {
+  return proved?.epoch === epoch ? Math.max(asOf, proved.seq) : asOf;
+}
+
 /** Few bytes are often a view into a large buffer, which they would keep alive: give them memory of their own. */
 function ownBytes(bytes: Buffer): Buffer {
   if (bytes.buffer.byteLength <= bytes.length + 64) return bytes;
@@ -149,23 +154,25 @@ export class MemoryStore implements Store {
   /**
    * Keeps an entry that a shared store has already proved, if the local table agrees and it fits; no longer than it is
    * fresh, because after that another process may have put a new one there.
+   * @param proved the position at which it was found valid there; absent: that of its computation
    */
-  admit(key: string, entry: Entry): boolean {
-    return this.#keepUntil(key, entry, Math.min(entry.staleAt, this.#clock.now() + this.#options.maxTtlMs));
+  admit(key: string, entry: Entry, proved?: Position): boolean {
+    const until = Math.min(entry.staleAt, this.#clock.now() + this.#options.maxTtlMs);
+    return this.#keepUntil(key, entry, until, provedAt(entry, proved));
   }
 
   keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): void {
     const slot = this.#slots.get(key);
     if (slot === undefined || !isSameEntry(slot.entry, entry)) return;
     const forms = { ...slot.entry.forms, [form]: ownBytes(bytes) };
-    this.#keepUntil(key, { ...slot.entry, forms }, slot.until);
+    this.#keepUntil(key, { ...slot.entry, forms }, slot.until, slot.provedAt);
   }
 
-  #keepUntil(key: string, entry: Entry, until: number): boolean {
+  #keepUntil(key: string, entry: Entry, until: number, proved = entry.asOf): boolean {
     const now = this.#clock.now();
     const bytes = sizeOf(key, entry);
     if (until <= now || bytes > this.#options.maxBytesPerOwner || bytes > this.#options.maxBytes) return false;
-    if (!this.table.holdsEntry(key, entry)) return false;
+    if (!this.table.holdsEntry(key, entry, proved)) return false;
     this.#forget(key);
     this.#makeRoom(this.#owners.get(entry.owner), this.#options.maxBytesPerOwner - bytes, now);
     this.#makeRoom(this.#all, this.#options.maxBytes - bytes, now);
@@ -177,6 +184,7 @@ export class MemoryStore implements Store {
       bytes,
       until,
       usedAt: now,
+      provedAt: proved,
       checkedAt: changes,
       inAll: 0,
       inOwner: 0,
@@ -184,8 +192,8 @@ export class MemoryStore implements Store {
     return true;
   }
 
-  refutes(key: string, entry: Entry): boolean {
-    return !this.table.holdsEntry(key, entry);
+  refutes(key: string, entry: Entry, proved?: Position): boolean {
+    return !this.table.holdsEntry(key, entry, provedAt(entry, proved));
   }
 
   invalidate(tags: readonly string[], options: InvalidateOptions = {}): Position {
@@ -263,7 +271,7 @@ export class MemoryStore implements Store {
   /** Between two changes of the table nothing becomes invalid: usually one number is compared. */
   #holds(slot: Slot): boolean {
     if (slot.checkedAt === this.table.changes) return true;
-    if (!this.table.holdsEntry(slot.key, slot.entry)) return false;
+    if (!this.table.holdsEntry(slot.key, slot.entry, slot.provedAt)) return false;
     slot.checkedAt = this.table.changes;
     return true;
   }

@@ -10,6 +10,8 @@ export interface Slot {
   readonly until: number;
   /** When it was stored or last served: wall clock, ms. */
   usedAt: number;
+  /** Until then nothing had touched it: its `asOf`, or later where a shared store has told so. */
+  readonly provedAt: number;
   /** The table's `changes` when the entry was last found valid. */
   checkedAt: number;
   /** Its places in the bags, which only those change. */

@@ -86,9 +86,12 @@ export class TagTable {
     this.#raiseFloor(position.seq);
   }
 
-  /** Whether what was read as of `asOf` is untouched since. */
-  holds(dependency: Dependency): boolean {
-    if (dependency.epoch !== this.#position.epoch || dependency.asOf < this.#floor) return false;
+  /**
+   * Whether what was read as of `asOf` is untouched since.
+   * @param provedAt up to this number the truth itself has told so, which speaks for what lies below the floor
+   */
+  holds(dependency: Dependency, provedAt = dependency.asOf): boolean {
+    if (dependency.epoch !== this.#position.epoch || provedAt < this.#floor) return false;
     if (this.#seqs.size === 0) return true;
     for (const tag of dependency.tags) {
       const seq = this.#seqs.get(tag);
@@ -98,8 +101,8 @@ export class TagTable {
   }
 
   /** {@link holds} for an entry under its key: a deleted key is a tag of its own. */
-  holdsEntry(key: string, entry: Entry): boolean {
-    if (!this.holds(entry)) return false;
+  holdsEntry(key: string, entry: Entry, provedAt = entry.asOf): boolean {
+    if (!this.holds(entry, provedAt)) return false;
     const seq = this.#seqs.get(keyTag(key));
     return seq === undefined || seq <= entry.asOf;
   }
