@@ -17,7 +17,7 @@ export interface LookUpRun extends LoaderRun {
   /** What the run has cost that made what was found: counted then, and not again. */
   carry(cost: Cost): void;
   /** What this run has told so far. */
-  readonly spent: Cost | undefined;
+  spent(): Cost | undefined;
 }
 
 export type Loader<T> = (run: LoaderRun) => T | Promise<T>;

@@ -359,7 +359,7 @@ export class Cache implements Reader {
     }
     const led = flight === undefined ? this.#departAlone(request.key) : flight;
     led?.begin();
-    const load = this.#loads.open(request, position, led, previous, fallback !== undefined);
+    const load = this.#loads.open({ request, position, flight: led, previous, dispensable: fallback !== undefined });
     return { next: 'lead', load, reason, ...(fallback !== undefined && { fallback }) };
   }
 

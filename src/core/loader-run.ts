@@ -21,8 +21,6 @@ export function loaderRun(
     addTags: (tags) => addTags(tags),
     cost: (usage) => bill.add(usage),
     carry: (cost) => bill.carry(cost),
-    get spent() {
-      return bill.cost;
-    },
+    spent: () => bill.cost,
   };
 }

@@ -2,22 +2,25 @@
 import type { Clock } from '../contract/clock.js';
 
 export class Running {
-  readonly #under = new Set<() => void>();
+  #under = 0;
   #none: (() => void)[] = [];
 
   /** @returns how to say that it is over; saying so again does nothing. */
   begin(): () => void {
-    const over = () => {
-      if (!this.#under.delete(over) || this.#under.size > 0) return;
+    let isOver = false;
+    this.#under += 1;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#under -= 1;
+      if (this.#under > 0) return;
       for (const resolve of this.#none.splice(0)) resolve();
     };
-    this.#under.add(over);
-    return over;
   }
 
   /** Resolves as soon as nothing is under way. */
   none(): Promise<void> {
-    if (this.#under.size === 0) return Promise.resolve();
+    if (this.#under === 0) return Promise.resolve();
     return new Promise((resolve) => this.#none.push(resolve));
   }
 }

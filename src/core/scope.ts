@@ -74,6 +74,30 @@ export interface OpenScope {
   readonly tainted: boolean;
 }
 
+class Opened implements OpenScope {
+  readonly #undoneBefore: number;
+
+  constructor(
+    private readonly storage: AsyncLocalStorage<Scope>,
+    private readonly scope: Scope,
+    private readonly around: Scope | undefined,
+  ) {
+    this.#undoneBefore = this.#undone;
+  }
+
+  run<T>(task: () => T): T {
+    return this.storage.run(this.scope, task);
+  }
+
+  get tainted(): boolean {
+    return this.scope.writing || (this.around?.writing ?? false) || this.#undone > this.#undoneBefore;
+  }
+
+  get #undone(): number {
+    return this.scope.undone + (this.around?.undoneAround ?? 0);
+  }
+}
+
 export class Scopes implements TransactionTracker {
   readonly #storage = new AsyncLocalStorage<Scope>();
   readonly #byRunner = new WeakMap<object, Scope>();
@@ -98,15 +122,7 @@ export class Scopes implements TransactionTracker {
    */
   open(computation: Computation, place: 'inside' | 'beside' = 'inside'): OpenScope {
     const around = this.#storage.getStore();
-    const scope = new Scope(computation, place === 'inside' ? around : undefined);
-    const undone = () => scope.undone + (around?.undoneAround ?? 0);
-    const undoneBefore = undone();
-    return {
-      run: (task) => this.#storage.run(scope, task),
-      get tainted() {
-        return scope.writing || (around?.writing ?? false) || undone() > undoneBefore;
-      },
-    };
+    return new Opened(this.#storage, new Scope(computation, place === 'inside' ? around : undefined), around);
   }
 
   /** Runs a task whose writes are followed: `heard` is told where their invalidations stand. */

@@ -1,6 +1,6 @@
 // Watches one response being written: its headers, copies of its bytes, and whether it was finished.
 import type { ServerResponse } from 'node:http';
-import { byteLengthOf, copyOf, interceptHead, methodOf, sendHeadFor, type Edits } from './intercept.js';
+import { byteLengthOf, copyOf, interceptHead, methodOf, patch, sendHeadFor, type Edits } from './intercept.js';
 
 /** The body as far as it is known when the headers go out: all of it, unless the handler writes piece by piece. */
 export interface WholeBody {
@@ -83,10 +83,10 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
     else if (size > 0) chunks.push(copy());
   };
 
-  res.write = function write(...args: unknown[]) {
+  patch(res, 'write', (...args) => {
     const [chunk, encoding] = args;
     const size = byteLengthOf(chunk, encoding);
-    if (ended || size === undefined) return originalWrite(...args) as boolean;
+    if (ended || size === undefined) return originalWrite(...args);
     if (!res.headersSent) {
       whole = undefined;
       res.writeHead(res.statusCode);
@@ -96,14 +96,14 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
     if (swallowing) callLater(args.find((arg) => typeof arg === 'function'));
     collect(size, () => copyOf(chunk as string | Uint8Array, encoding));
     return writable;
-  } as typeof res.write;
+  });
 
-  res.end = function end(...args: unknown[]) {
+  patch(res, 'end', (...args) => {
     const chunk = typeof args[0] === 'function' ? undefined : args[0];
     const encoding = args[1];
     const size = chunk === undefined || chunk === null ? 0 : byteLengthOf(chunk, encoding);
     // A second end, or a chunk that Node will refuse: its own answer to that is the right one.
-    if (ended || size === undefined) return originalEnd(...args) as typeof res;
+    if (ended || size === undefined) return originalEnd(...args);
     const last = (chunk ?? '') as string | Uint8Array;
     let body: Buffer | undefined;
     if (!res.headersSent) {
@@ -115,7 +115,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
     const alive = !res.destroyed;
     const callback = args.find((arg) => typeof arg === 'function');
     if (swallowing && callback !== undefined) res.once('finish', callback as () => void);
-    const result = originalEnd(...(swallowing ? [instead].filter((bytes) => bytes !== undefined) : args)) as typeof res;
+    const result = originalEnd(...(swallowing ? [instead].filter((bytes) => bytes !== undefined) : args));
     collect(size, () => body ?? copyOf(last, encoding));
     // RFC 9111 §3.3, RFC 9112 §8: an answer that is shorter or longer than it says is incomplete.
     if (!alive || (declared !== undefined && declared !== bytes)) abandon('incomplete');
@@ -125,7 +125,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
       chunks = [];
     }
     return result;
-  } as typeof res.end;
+  });
 }
 
 function callLater(callback: unknown): void {

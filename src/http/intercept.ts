@@ -51,6 +51,18 @@ export function methodOf(res: ServerResponse, name: 'writeHead' | 'write' | 'end
 }
 
 /**
+ * Puts a method of its own on this response. Bound, though it needs no `this`: what a function that is set on an object
+ * refers to is kept by V8 until a full collection, the whole request with it, and what a bound one refers to is not.
+ */
+export function patch(
+  res: ServerResponse,
+  name: 'writeHead' | 'write' | 'end',
+  method: (...args: unknown[]) => unknown,
+): void {
+  Reflect.set(res, name, method.bind(undefined));
+}
+
+/**
  * Calls `prepare` once everything behind this middleware has set its headers (a hook of `on-headers` there wraps this
  * one) and before hooks in front run. `prepare` returns the status to send. It runs again if sending failed, e.g. on an
  * invalid reason phrase, and another answer is tried; a throw of its own is for `failed` and changes nothing.
@@ -62,11 +74,11 @@ export function interceptHead(
 ): void {
   const original = methodOf(res, 'writeHead');
   const edits = new Edits(res);
-  res.writeHead = function writeHead(...args: unknown[]) {
+  patch(res, 'writeHead', (...args) => {
     const status = Number(args[0]) | 0;
     // Already sent, or no status at all: Node's own error is the right one.
     if (res.headersSent || status < 100 || status > 999) {
-      return original(...args) as typeof res;
+      return original(...args);
     }
     edits.undo();
     applyArguments(res, status, args);
@@ -80,8 +92,8 @@ export function interceptHead(
     }
     // A reason phrase belongs to the status that it was written for.
     if (sent !== asked) res.statusMessage = '';
-    return original(sent) as typeof res;
-  } as typeof res.writeHead;
+    return original(sent);
+  });
 }
 
 /** Merges what writeHead was given as Node does: an object, a flat array, or an array of pairs; a name given twice stays two lines. */

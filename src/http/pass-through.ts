@@ -1,7 +1,7 @@
 // Answers that the cache has no part in: labelled, kept out of shared caches, otherwise the handler's own.
 import type { Response } from 'express';
 import { KEEP_NOTHING, keepPrivate, unstoredCacheControl } from './browser-policy.js';
-import { byteLengthOf, interceptHead, methodOf, sendHeadFor } from './intercept.js';
+import { byteLengthOf, interceptHead, methodOf, patch, sendHeadFor } from './intercept.js';
 import { cacheStatus, type Outcome } from './labels.js';
 import { isSendFileDefault } from './response-policy.js';
 import type { ResolvedRoute } from './route.js';
@@ -46,12 +46,12 @@ function outsideCaching(method: string): boolean {
 export function holdEndFor(res: Response, invalidate: () => Promise<void>): void {
   const original = methodOf(res, 'end');
   let held = false;
-  res.end = function end(...args: unknown[]) {
+  patch(res, 'end', (...args) => {
     if (held) return res;
     const chunk = typeof args[0] === 'function' ? undefined : args[0];
     const size = chunk === undefined || chunk === null ? 0 : byteLengthOf(chunk, args[1]);
     if (size === undefined || res.statusCode < 200 || res.statusCode >= 400) {
-      return original(...args) as typeof res;
+      return original(...args);
     }
     if (!res.headersSent) sendHeadFor(res, size);
     held = true;
@@ -63,5 +63,5 @@ export function holdEndFor(res: Response, invalidate: () => Promise<void>): void
       .then(release, release)
       .catch((error: unknown) => res.destroy(error instanceof Error ? error : undefined));
     return res;
-  } as typeof res.end;
+  });
 }

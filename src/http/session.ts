@@ -1,7 +1,7 @@
 // Reading one's own writes under a lease: the browser carries the position of its last write to whichever process it asks next.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Position } from '../contract/entry.js';
-import { interceptHead, methodOf, type Edits } from './intercept.js';
+import { interceptHead, methodOf, patch, type Edits } from './intercept.js';
 
 export interface SessionOptions {
   /** How long memory may serve without asking, ms: after that no process needs to be told. */
@@ -55,8 +55,7 @@ export class Sessions {
       () => undefined,
     );
     const telling = methodOf(res, 'writeHead');
-    res.writeHead = (...args: unknown[]) =>
-      (written === undefined ? untouched(...args) : telling(...args)) as ServerResponse;
+    patch(res, 'writeHead', (...args) => (written === undefined ? untouched(...args) : telling(...args)));
     this.options.follow((position) => {
       // Writes that run side by side may be told of in any order.
       if (written?.epoch !== position.epoch || written.seq < position.seq) written = position;

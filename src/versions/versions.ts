@@ -157,7 +157,7 @@ export function createVersions<T>(
       const computeMs = clock.monotonic() - began;
       const added = await change(id, async (its, before) => {
         if (before.latest > after) return before.latest;
-        await its.add(id.hash, { version, body, createdAt, computeMs, reason, by, cost: run.spent });
+        await its.add(id.hash, { version, body, createdAt, computeMs, reason, by, cost: run.spent() });
         return version;
       });
       own = added === version;
