@@ -6,10 +6,10 @@ export function judge(cases, runs) {
     const of = (name) => runs.filter((run) => run.arm.name === name && run.size === size);
     const own = of(arm.name);
     if (own.length === 0) return [];
-    const pairs = (arm.floor === undefined ? [] : of(arm.floor)).map((floor) => ({
-      floor: floor.cpu,
-      own: own.find(({ round }) => round === floor.round).cpu,
-    }));
+    const pairs = (arm.floor === undefined ? [] : of(arm.floor)).flatMap((floor) => {
+      const beside = own.find(({ round }) => round === floor.round);
+      return beside === undefined ? [] : [{ floor: floor.cpu, own: beside.cpu }];
+    });
     const figure = (name) => median(own.map((run) => run[name]));
     return [
       {

@@ -34,8 +34,10 @@ export class Measurement {
         try {
           for (const one of family) {
             this.#say(`start ${begin + 1}/${starts}  ${one.arm.name} ${one.size}`);
-            const server = await this.#warmServer(one);
+            const server = await this.#warmServer(one).catch((error) => this.#leftOut(one, error));
             if (server !== undefined) servers.push({ one, server });
+            // Its arms have nothing to be held against.
+            else if (one === family[0]) break;
           }
           for (let round = 0; round < rounds; round += 1) {
             const number = begin * rounds + round + 1;
@@ -50,6 +52,12 @@ export class Measurement {
     return runs;
   }
 
+  /** One arm that fails does not end a run of an hour. */
+  #leftOut({ arm, size }, error) {
+    this.skipped.set(`${arm.name} ${size}`, error.message);
+    return undefined;
+  }
+
   /** A server that has compiled what it compiles, or nothing where the library lacks an option. */
   async #warmServer({ arm, size, bytes, connections }) {
     let answer;
@@ -59,7 +67,12 @@ export class Measurement {
     }
     const server = await this.#start({ arm: arm.name, size: bytes, connections, answer }, this.#plan.profile);
     if (server === undefined) return undefined;
-    await this.#warmUp(await this.#filled(arm, server.port, connections));
+    try {
+      await this.#warmUp(await this.#filled(arm, server.port, connections));
+    } catch (error) {
+      await stop(server.process);
+      throw error;
+    }
     return server;
   }
 
@@ -92,10 +105,14 @@ export class Measurement {
     let answer;
     if (server !== undefined) {
       const { shows, asks } = arm;
-      const { headers: raw, body } = await order(this.#load, {
-        ...{ do: 'prime', port: server.port, connections: CONNECTIONS, shows, asks },
-      });
-      await stop(server.process);
+      const job = { do: 'prime', port: server.port, connections: CONNECTIONS, shows, asks };
+      let filled;
+      try {
+        filled = await order(this.#load, job);
+      } finally {
+        await stop(server.process);
+      }
+      const { headers: raw, body } = filled;
       const headers = [];
       for (let at = 0; at < raw.length; at += 2) {
         if (!['Date', 'Connection', 'Keep-Alive', 'X-Powered-By'].includes(raw[at]))

@@ -154,7 +154,9 @@ function table(head, rows, names) {
   return [line(head), line(head.map((_, column) => (column < names ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-export function writeMarkdown(results, growth, machine, plan) {
+/** @param {Map<string, string>} skipped what could not be measured, and why */
+export function writeMarkdown(results, growth, machine, plan, skipped) {
+  const leftOut = [...skipped].map(([arm, reason]) => `\n- Left out: ${arm}. ${reason}`).join('');
   const curve = (name) => growthRows(growth.filter((row) => row.curve === name));
   return `# What a hit costs
 
@@ -190,7 +192,7 @@ ${table(HEAD, rowsOf(results), 2)}
   here: the npm registry does not have it. Nor is a 304 of apicache: it carries the Content-Length of the body that it
   does not send, for which the load generator waits.
 - Throughput and latencies are those of a saturated server and one load generator on this machine.
-- Redis's own CPU time is not in these figures.
+- Redis's own CPU time is not in these figures.${leftOut}
 
 ## Growth
 

@@ -44,7 +44,7 @@ const { values: flags } = parseArgs({
 const partial = Object.entries(flags).some(([, value]) => value !== false);
 const plan = flags.quick
   ? { starts: 1, rounds: 3, warmUpRequests: 6_000, slices: 2, seconds: 0.2, profile: flags.profile }
-  : { starts: 3, rounds: 3, warmUpRequests: 15_000, slices: 4, seconds: 0.25, profile: flags.profile };
+  : { starts: 2, rounds: 3, warmUpRequests: 40_000, slices: 4, seconds: 0.25, profile: flags.profile };
 if (flags.rounds !== undefined) plan.rounds = Number(flags.rounds);
 
 if (!existsSync(here('../dist/esm/index.js'))) {
@@ -73,10 +73,11 @@ const machine = describeMachine({
   ],
 });
 const load = start('load.mjs', { core: cores.load });
+let measurement;
 let results = [];
 let growth = [];
 try {
-  const measurement = new Measurement(cases, plan, load, { namespace: NAMESPACE, redisUrl: service.url }, say);
+  measurement = new Measurement(cases, plan, load, { namespace: NAMESPACE, redisUrl: service.url }, say);
   results = judge(cases, await measurement.run());
   for (const [arm, reason] of measurement.skipped) console.log(`LEFT OUT: ${arm}. ${reason}`);
   if (withGrowth)
@@ -91,7 +92,7 @@ try {
 
 console.log([printTable(results), printAims(results), printGrowth(growth)].join('\n\n'));
 if (!partial) {
-  writeFileSync(here('RESULTS.md'), writeMarkdown(results, growth, machine, plan));
+  writeFileSync(here('RESULTS.md'), writeMarkdown(results, growth, machine, plan, measurement.skipped));
   writeFileSync(here('results.svg'), plotRatios(results));
   writeFileSync(here('growth.svg'), plotGrowth(growth));
 }

@@ -76,11 +76,7 @@ export class RunningLoad implements Load {
   #scope: OpenScope;
   #ran = false;
 
-  constructor(
-    parts: LoadParts,
-    state: LoadsState,
-    { request, position, flight, previous, dispensable }: Beginnings,
-  ) {
+  constructor(parts: LoadParts, state: LoadsState, { request, position, flight, previous, dispensable }: Beginnings) {
     const { scopes, admission, clock, meter, flights, chance } = parts;
     const outer = scopes.computation;
     this.#parts = parts;
