@@ -32,7 +32,15 @@ class ReleaseWhenLoaded extends Cache {
     return {
       ...turn,
       load: {
-        ...load,
+        key: load.key,
+        position: load.position,
+        ttlMs: load.ttlMs,
+        createdAt: load.createdAt,
+        bill: load.bill,
+        run: (task) => load.run(task),
+        addTags: (tags) => load.addTags(tags),
+        leave: () => load.leave(),
+        giveUp: () => load.giveUp(),
         store: (draft) => {
           const { epoch, seq } = load.position;
           const times = { createdAt: 0, staleAt: 0, deleteAt: 0, computeMs: 0 };
@@ -55,10 +63,21 @@ class TagsWithoutAge extends Scopes {
   get computation() {
     const outer = super.computation;
     if (outer === undefined) return undefined;
-    return Object.create(outer, {
-      position: { value: undefined },
-      inherit: { value: (/** @type {{ tags: readonly string[] }} */ { tags }) => outer.addTags(tags) },
-    });
+    const { persisted } = outer;
+    /** @type {any} */
+    const withoutAge = {
+      ...(persisted !== undefined && { persisted }),
+      position: undefined,
+      addTags: (/** @type {Iterable<string>} */ tags) => outer.addTags(tags),
+      spend: (/** @type {import('../../src/contract/costs.js').Usage} */ usage) => outer.spend(usage),
+      inherit: (/** @type {{ tags: readonly string[] }} */ { tags }) => outer.addTags(tags),
+      get replayNeeded() {
+        return outer.replayNeeded;
+      },
+      readFromReplica: () => outer.readFromReplica(),
+      readFromThePast: () => outer.readFromThePast(),
+    };
+    return withoutAge;
   }
 }
 
