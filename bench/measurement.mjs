@@ -14,6 +14,8 @@ export class Measurement {
   #target;
   #say;
   #answers = new Map();
+  /** Processes of this family, also those that failed: they end with it. */
+  #started = [];
 
   /** @param {{ namespace: string, redisUrl: string }} target */
   constructor(cases, plan, load, target, say) {
@@ -45,7 +47,7 @@ export class Measurement {
             for (const figures of await this.#takeTurns(servers)) runs.push({ round: number, ...figures });
           }
         } finally {
-          for (const { server } of servers) await stop(server.process);
+          for (const process of this.#started.splice(0)) await stop(process);
         }
       }
     }
@@ -67,12 +69,7 @@ export class Measurement {
     }
     const server = await this.#start({ arm: arm.name, size: bytes, connections, answer }, this.#plan.profile);
     if (server === undefined) return undefined;
-    try {
-      await this.#warmUp(await this.#filled(arm, server.port, connections));
-    } catch (error) {
-      await stop(server.process);
-      throw error;
-    }
+    await this.#warmUp(await this.#filled(arm, server.port, connections));
     return server;
   }
 
@@ -87,6 +84,7 @@ export class Measurement {
 
   async #start(job, profiled = false) {
     const server = await startServer({ ...job, ...this.#ownTarget(job) }, profiled);
+    this.#started.push(server.process);
     if (server.lacks === undefined) return server;
     this.skipped.set(job.arm, server.lacks);
     await stop(server.process);
@@ -105,14 +103,10 @@ export class Measurement {
     let answer;
     if (server !== undefined) {
       const { shows, asks } = arm;
-      const job = { do: 'prime', port: server.port, connections: CONNECTIONS, shows, asks };
-      let filled;
-      try {
-        filled = await order(this.#load, job);
-      } finally {
-        await stop(server.process);
-      }
-      const { headers: raw, body } = filled;
+      const { headers: raw, body } = await order(this.#load, {
+        ...{ do: 'prime', port: server.port, connections: CONNECTIONS, shows, asks },
+      });
+      await stop(server.process);
       const headers = [];
       for (let at = 0; at < raw.length; at += 2) {
         if (!['Date', 'Connection', 'Keep-Alive', 'X-Powered-By'].includes(raw[at]))

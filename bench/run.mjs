@@ -73,11 +73,10 @@ const machine = describeMachine({
   ],
 });
 const load = start('load.mjs', { core: cores.load });
-let measurement;
+const measurement = new Measurement(cases, plan, load, { namespace: NAMESPACE, redisUrl: service.url }, say);
 let results = [];
 let growth = [];
 try {
-  measurement = new Measurement(cases, plan, load, { namespace: NAMESPACE, redisUrl: service.url }, say);
   results = judge(cases, await measurement.run());
   for (const [arm, reason] of measurement.skipped) console.log(`LEFT OUT: ${arm}. ${reason}`);
   if (withGrowth)

@@ -5,6 +5,20 @@ import { Reading } from '../reading.mjs';
 /** @typedef {import('../variant.mjs').Broken} Broken */
 /** @typedef {import('../../src/contract/entry.js').Entry} Entry */
 
+/**
+ * The same but for what is its own.
+ * @template {object} T @param {T} whole @param {{ [K in keyof T]?: T[K] | undefined }} own @returns {T}
+ */
+function withOwn(whole, own) {
+  return new Proxy(whole, {
+    get(_whole, name) {
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name);
+      const value = Reflect.get(whole, name);
+      return typeof value === 'function' ? value.bind(whole) : value;
+    },
+  });
+}
+
 /** Whoever asks while somebody computes gets what he computes, as soon as it is there. */
 class ReleaseWhenLoaded extends Cache {
   /** @type {Map<string, Promise<Entry | undefined>>} */
@@ -31,16 +45,7 @@ class ReleaseWhenLoaded extends Cache {
     const { load } = turn;
     return {
       ...turn,
-      load: {
-        key: load.key,
-        position: load.position,
-        ttlMs: load.ttlMs,
-        createdAt: load.createdAt,
-        bill: load.bill,
-        run: (task) => load.run(task),
-        addTags: (tags) => load.addTags(tags),
-        leave: () => load.leave(),
-        giveUp: () => load.giveUp(),
+      load: withOwn(load, {
         store: (draft) => {
           const { epoch, seq } = load.position;
           const times = { createdAt: 0, staleAt: 0, deleteAt: 0, computeMs: 0 };
@@ -52,7 +57,7 @@ class ReleaseWhenLoaded extends Cache {
           load.decline(reason);
         },
         settled: false,
-      },
+      }),
     };
   }
 }
@@ -63,21 +68,10 @@ class TagsWithoutAge extends Scopes {
   get computation() {
     const outer = super.computation;
     if (outer === undefined) return undefined;
-    const { persisted } = outer;
-    /** @type {any} */
-    const withoutAge = {
-      ...(persisted !== undefined && { persisted }),
+    return withOwn(outer, {
       position: undefined,
-      addTags: (/** @type {Iterable<string>} */ tags) => outer.addTags(tags),
-      spend: (/** @type {import('../../src/contract/costs.js').Usage} */ usage) => outer.spend(usage),
       inherit: (/** @type {{ tags: readonly string[] }} */ { tags }) => outer.addTags(tags),
-      get replayNeeded() {
-        return outer.replayNeeded;
-      },
-      readFromReplica: () => outer.readFromReplica(),
-      readFromThePast: () => outer.readFromThePast(),
-    };
-    return withoutAge;
+    });
   }
 }
 

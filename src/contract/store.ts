@@ -121,9 +121,9 @@ export interface Store {
   /**
    * Whether this process knows, without asking anybody, that an entry it was given has been invalidated since. Absent: it
    * never knows.
-   * @param proved the position at which it was found valid; absent: that of its computation
+   * @param proved the position at which it was found valid
    */
-  refutes?(key: string, entry: Entry, proved?: Position): boolean;
+  refutes?(key: string, entry: Entry, proved: Position): boolean;
 
   /**
    * Keeps the body of `entry` in another form as well, or instead, if the store still holds this very entry and has room.

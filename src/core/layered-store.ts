@@ -87,7 +87,7 @@ export class LayeredStore implements Store {
     return this.#putBoth(this.#database, key, entry, entry.database, inherited);
   }
 
-  refutes(key: string, entry: Entry, proved?: Position): boolean {
+  refutes(key: string, entry: Entry, proved: Position): boolean {
     return this.#front.refutes?.(key, entry, proved) ?? false;
   }
 

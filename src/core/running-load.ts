@@ -13,7 +13,7 @@ import { Bill } from './bill.js';
 import type { Flight, Flights } from './flights.js';
 import { Gathering } from './gathering.js';
 import type { Invalidations } from './invalidations.js';
-import { beginLifetime, type Lifetime } from './lifetime.js';
+import { beginLifetime, type Life, type Lifetime } from './lifetime.js';
 import type { Running } from './running.js';
 import type { OpenScope, Scopes } from './scope.js';
 import { SAYS_NOTHING, SUPERSEDES, UNFIT } from './verdicts.js';
@@ -205,7 +205,7 @@ export class RunningLoad implements Load {
     return tags > this.#parts.maxTags ? 'too-many-tags' : undefined;
   }
 
-  #entryOf(draft: Draft, times: ReturnType<Lifetime['end']>['times'], tags: readonly string[]): Entry {
+  #entryOf(draft: Draft, times: Life['times'], tags: readonly string[]): Entry {
     const { cost } = this.bill;
     const { epoch, seq, database } = this.position;
     return {

@@ -26,7 +26,7 @@ export interface Replica extends Store {
     adopt(position: Position): void;
   };
   lookup(key: string): Lookup;
-  refutes(key: string, entry: Entry, proved?: Position): boolean;
+  refutes(key: string, entry: Entry, proved: Position): boolean;
   admit(key: string, entry: Entry, proved?: Position): boolean;
 }
 
@@ -99,7 +99,7 @@ export class TieredStore implements Store, BackplaneListener {
     return outcome;
   }
 
-  refutes(key: string, entry: Entry, proved?: Position): boolean {
+  refutes(key: string, entry: Entry, proved: Position): boolean {
     return this.#memory.refutes(key, entry, proved);
   }
 

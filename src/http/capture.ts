@@ -92,7 +92,7 @@ export function captureResponse(res: ServerResponse, maxBytes: number, listener:
       res.writeHead(res.statusCode);
     }
     // The copy comes after the write: what Node refuses was not sent.
-    const writable = swallowing ? true : (originalWrite(...args) as boolean);
+    const writable = swallowing ? true : originalWrite(...args);
     if (swallowing) callLater(args.find((arg) => typeof arg === 'function'));
     collect(size, () => copyOf(chunk as string | Uint8Array, encoding));
     return writable;

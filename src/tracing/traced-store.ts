@@ -45,7 +45,7 @@ export class TracedStore implements Store {
     return this.#told('prove', () => this.#inner.position(leaseMs));
   }
 
-  refutes(key: string, entry: Entry, proved?: Position): boolean {
+  refutes(key: string, entry: Entry, proved: Position): boolean {
     return this.#inner.refutes?.(key, entry, proved) ?? false;
   }
 
@@ -90,7 +90,7 @@ export class TracedReplica extends TracedStore implements Replica {
     return super.lookup(key) as Lookup;
   }
 
-  override refutes(key: string, entry: Entry, proved?: Position): boolean {
+  override refutes(key: string, entry: Entry, proved: Position): boolean {
     return this.#memory.refutes(key, entry, proved);
   }
 

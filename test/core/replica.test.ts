@@ -17,40 +17,32 @@ beforeEach(() => {
   events = [];
 });
 
-/** A process whose memory holds `k` (about student 1) with a lease that has just begun, and another one that writes. */
-async function warm() {
-  const writer = hub.client();
+/** A process that begins now: nothing that lies before is known to it. */
+function newProcess() {
   const client = hub.client();
   const memory = memoryOn(clock, '');
   const emit = (event: CacheEvent) => void events.push(event);
   const store = new TieredStore(memory, client, { leaseMs: 250, overdueMs: 100 }, clock, emit);
   client.listen(store);
-  await put(store, 'old');
   const bodyOf = async (consistency: 'strict' | 'lease', key = 'k') => {
     const found = await store.lookup(key, consistency);
     return found.outcome === 'hit' ? `${found.layer}:${found.entry.body.toString()}` : found.outcome;
   };
-  expect(await bodyOf('strict')).toBe('memory:old');
-  return { writer, client, memory, store, bodyOf };
+  return { client, memory, store, bodyOf };
+}
+
+/** A process whose memory holds `k` (about student 1) with a lease that has just begun, and another one that writes. */
+async function warm() {
+  const writer = hub.client();
+  const process = newProcess();
+  await put(process.store, 'old');
+  expect(await process.bodyOf('strict')).toBe('memory:old');
+  return { writer, ...process };
 }
 
 async function put(store: TieredStore, body: string) {
   const entry = makeEntry(await store.position(), clock.now(), { body: Buffer.from(body) });
   expect(await store.put('k', entry)).toBe('stored');
-}
-
-/** It adopts the present: nothing that lies before it is known to it. */
-function lateProcess() {
-  const client = hub.client();
-  const memory = memoryOn(clock, '');
-  const emit = (event: CacheEvent) => void events.push(event);
-  const store = new TieredStore(memory, client, { leaseMs: 250, overdueMs: 100 }, clock, emit);
-  client.listen(store);
-  const bodyOf = async (consistency: 'strict' | 'lease' = 'strict') => {
-    const found = await store.lookup('k', consistency);
-    return found.outcome === 'hit' ? `${found.layer}:${found.entry.body.toString()}` : found.outcome;
-  };
-  return { client, memory, store, bodyOf };
 }
 
 /** The look-ups of `client` are executed at once and answered when the gate opens. */
@@ -220,9 +212,9 @@ describe('what is older than what this process knows', () => {
   it('a process that has begun later keeps what it finds, because the shared store vouches for it', async () => {
     const { client, bodyOf } = await warm();
     await hub.client().invalidate(['other:1']);
-    const late = lateProcess();
-    expect(await late.bodyOf()).toBe('redis:old');
-    expect(await late.bodyOf()).toBe('memory:old');
+    const late = newProcess();
+    expect(await late.bodyOf('strict')).toBe('redis:old');
+    expect(await late.bodyOf('strict')).toBe('memory:old');
     expect(await late.bodyOf('lease')).toBe('memory:old');
     expect(await bodyOf('strict')).toBe('memory:old');
     expect(client.calls.lookup).toBe(0);
@@ -246,8 +238,8 @@ describe('what is older than what this process knows', () => {
   it('and drops it as soon as it is invalidated, in every form', async () => {
     const { writer } = await warm();
     await hub.client().invalidate(['other:1']);
-    const late = lateProcess();
-    expect(await late.bodyOf()).toBe('redis:old');
+    const late = newProcess();
+    expect(await late.bodyOf('strict')).toBe('redis:old');
     const found = await late.store.lookup('k', 'lease');
     if (found.outcome !== 'hit') throw new Error(found.outcome);
     await late.store.keepForm('k', found.entry, 'gzip', Buffer.from('coded'));
@@ -259,7 +251,7 @@ describe('what is older than what this process knows', () => {
   it('RACE an answer from before a gap proves nothing after it', async () => {
     const { writer } = await warm();
     await hub.client().invalidate(['other:1']);
-    const late = lateProcess();
+    const late = newProcess();
     await late.store.position();
     const open = holdLookups(late.client);
     const asking = late.store.lookup('k', 'strict');
@@ -272,13 +264,13 @@ describe('what is older than what this process knows', () => {
     // He had asked before the write, so he is served; nobody who comes after it.
     expect(await asking).toMatchObject({ outcome: 'hit', layer: 'redis' });
     expect(late.memory.size).toBe(0);
-    expect(await late.bodyOf()).toBe('miss');
+    expect(await late.bodyOf('strict')).toBe('miss');
   });
 
   it('what is kept as a fallback stands until this process hears that it was invalidated', async () => {
     await warm();
     await hub.client().invalidate(['other:1']);
-    const late = lateProcess();
+    const late = newProcess();
     const found = await late.store.lookup('k');
     if (found.outcome !== 'hit') throw new Error(found.outcome);
     expect(late.store.refutes('k', found.entry, found.position)).toBe(false);
@@ -290,7 +282,7 @@ describe('what is older than what this process knows', () => {
 
   it('a proof of another history is none', async () => {
     await warm();
-    const late = lateProcess();
+    const late = newProcess();
     const found = await late.store.lookup('k');
     if (found.outcome !== 'hit') throw new Error(found.outcome);
     hub.loseHistory();

@@ -15,7 +15,7 @@ export class AsyncStore implements Store {
     await Promise.resolve();
     return this.inner.put(key, entry, inherited);
   }
-  refutes(key: string, entry: Entry, proved?: Position): boolean {
+  refutes(key: string, entry: Entry, proved: Position): boolean {
     return this.inner.refutes?.(key, entry, proved) ?? false;
   }
 

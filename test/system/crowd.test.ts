@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { ownNamespace, redisUrl } from '../support/isolation.js';
+import { kill } from '../support/processes.mjs';
 
 const PROCESSES = 4;
 const SCRIPT = fileURLToPath(new URL('crowd-process.mjs', import.meta.url));
@@ -34,12 +35,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   agent.destroy();
-  for (const { child } of members) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
+  for (const { child } of members) await kill(child);
   const ended = once(redis, 'end');
   redis.disconnect();
   await ended;

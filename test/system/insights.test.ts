@@ -13,6 +13,7 @@ import { bin } from '../../scripts/lib/run.mjs';
 import { root } from '../house/sources.js';
 import { databaseUrl, ownSchema } from '../support/isolation.js';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis.js';
+import { kill } from '../support/processes.mjs';
 
 const START_LIMIT_MS = 120_000;
 const STUDENT = 11391;
@@ -70,7 +71,7 @@ beforeEach(async () => {
 }, START_LIMIT_MS);
 
 afterEach(async () => {
-  await Promise.all(processes.splice(0).map(kill));
+  await Promise.all(processes.splice(0).map(({ child }) => kill(child)));
   await db.query(`DROP SCHEMA IF EXISTS "${schema}" CASCADE`);
   await db.destroy();
   await ai.close();
@@ -96,13 +97,6 @@ async function start(): Promise<Process> {
   failed.catch(() => undefined);
   const [{ url }] = (await Promise.race([once(child, 'message'), failed])) as [{ url: string }];
   return { child, url };
-}
-
-async function kill({ child }: Process): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
 }
 
 const ask = ({ url }: Process, token = 'demo-admin', path = INSIGHT_PATH): Promise<Answer> => askAt(url, token, path);
@@ -162,7 +156,7 @@ it('FAULT ten viewers at once in two processes: one analysis is paid for; killed
   await ledger(processes[1]!);
   expect(await ledger(processes[0]!)).toEqual({ generated: 1, served: 9, used: TOKENS, saved: 9 * TOKENS });
 
-  await Promise.all(processes.splice(0).map(kill));
+  await Promise.all(processes.splice(0).map(({ child }) => kill(child)));
   await redis.restart();
   processes.push(await start(), await start());
   expect((await read(processes[0]!)).source).toBe('database');
@@ -178,7 +172,7 @@ it('FAULT killed while an analysis is being made: nothing is half kept, and the 
   await ai.asked(1);
   // He waits for the first one, who does not live to tell.
   const waiting = read(second);
-  await kill(first);
+  await kill(first.child);
   expect(await lost).toEqual(expect.any(String));
   expect(await persisted()).toBe(0);
   await ai.asked(2);
@@ -216,7 +210,7 @@ it('FAULT a process is killed: the ledger lacks what that one had counted since 
   await ledger(victim);
   const flushed = log.filter(({ process }) => process === victim);
   await reads(20);
-  await kill(victim);
+  await kill(victim.child);
 
   const mine = log.filter(({ process }) => process === survivor);
   const [all, least] = [tokensOf(log), tokensOf([...mine, ...flushed])];

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { outboxMigrations, persistMigrations } from '../../src/index.js';
 import { databaseUrl } from '../support/isolation.js';
 import { startPrivateRedis, type PrivateRedis } from '../support/private-redis.js';
+import { kill } from '../support/processes.mjs';
 import { School } from './school.js';
 
 const SCRIPT = fileURLToPath(new URL('persisted-process.mjs', import.meta.url));
@@ -23,13 +24,6 @@ afterEach(async () => {
   await school.close();
   await redis.stop();
 });
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
 
 async function start(shared: boolean): Promise<ChildProcess> {
   const env = {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { redisUrl } from '../support/isolation.js';
 import { eventually } from '../support/eventually.js';
+import { kill } from '../support/processes.mjs';
 import { Lab } from './support/lab.js';
 
 const SCRIPT = fileURLToPath(new URL('killed-process.mjs', import.meta.url));
@@ -21,13 +22,6 @@ const children: ChildProcess[] = [];
 afterEach(async () => {
   for (const child of children.splice(0)) await kill(child);
 });
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
 
 async function start(delay: `${number}${'ms' | 'h'}`): Promise<ChildProcess> {
   const view = { VIEW_URL: lab.url, VIEW_REDIS: redisUrl(), VIEW_NAMESPACE: lab.namespace, VIEW_DELAY: delay };

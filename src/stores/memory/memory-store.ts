@@ -47,7 +47,7 @@ function inOnePiece(text: string): string {
 }
 
 /** A proof of another history is none. */
-function provedAt({ epoch, asOf }: Entry, proved: Position | undefined): number {
+function seqOfProof({ epoch, asOf }: Entry, proved: Position | undefined): number {
   return proved?.epoch === epoch ? Math.max(asOf, proved.seq) : asOf;
 }
 
@@ -148,7 +148,7 @@ export class MemoryStore implements Store {
     if (!this.table.holdsEntry(key, entry)) return 'stale';
     for (const dependency of inherited) if (!this.table.holds(dependency)) return 'stale';
     const until = Math.min(entry.deleteAt, this.#clock.now() + this.#options.maxTtlMs);
-    return this.#keepUntil(key, entry, until) ? 'stored' : 'declined';
+    return this.#keepUntil(key, entry, until, entry.asOf) ? 'stored' : 'declined';
   }
 
   /**
@@ -158,7 +158,7 @@ export class MemoryStore implements Store {
    */
   admit(key: string, entry: Entry, proved?: Position): boolean {
     const until = Math.min(entry.staleAt, this.#clock.now() + this.#options.maxTtlMs);
-    return this.#keepUntil(key, entry, until, provedAt(entry, proved));
+    return this.#keepUntil(key, entry, until, seqOfProof(entry, proved));
   }
 
   keepForm(key: string, entry: Entry, form: Form, bytes: Buffer): void {
@@ -168,11 +168,11 @@ export class MemoryStore implements Store {
     this.#keepUntil(key, { ...slot.entry, forms }, slot.until, slot.provedAt);
   }
 
-  #keepUntil(key: string, entry: Entry, until: number, proved = entry.asOf): boolean {
+  #keepUntil(key: string, entry: Entry, until: number, provedAt: number): boolean {
     const now = this.#clock.now();
     const bytes = sizeOf(key, entry);
     if (until <= now || bytes > this.#options.maxBytesPerOwner || bytes > this.#options.maxBytes) return false;
-    if (!this.table.holdsEntry(key, entry, proved)) return false;
+    if (!this.table.holdsEntry(key, entry, provedAt)) return false;
     this.#forget(key);
     this.#makeRoom(this.#owners.get(entry.owner), this.#options.maxBytesPerOwner - bytes, now);
     this.#makeRoom(this.#all, this.#options.maxBytes - bytes, now);
@@ -184,7 +184,7 @@ export class MemoryStore implements Store {
       bytes,
       until,
       usedAt: now,
-      provedAt: proved,
+      provedAt,
       checkedAt: changes,
       inAll: 0,
       inOwner: 0,
@@ -192,8 +192,8 @@ export class MemoryStore implements Store {
     return true;
   }
 
-  refutes(key: string, entry: Entry, proved?: Position): boolean {
-    return !this.table.holdsEntry(key, entry, provedAt(entry, proved));
+  refutes(key: string, entry: Entry, proved: Position): boolean {
+    return !this.table.holdsEntry(key, entry, seqOfProof(entry, proved));
   }
 
   invalidate(tags: readonly string[], options: InvalidateOptions = {}): Position {
