@@ -282,9 +282,12 @@ describe('what is older than what this process knows', () => {
 
   it('a proof of another history is none', async () => {
     await warm();
+    await hub.client().invalidate(['other:1']);
     const late = newProcess();
     const found = await late.store.lookup('k');
     if (found.outcome !== 'hit') throw new Error(found.outcome);
+    expect(late.store.refutes('k', found.entry, { epoch: 'another', seq: 1000 })).toBe(true);
+    expect(late.memory.admit('k', found.entry, { epoch: 'another', seq: 1000 })).toBe(false);
     hub.loseHistory();
     expect(late.store.refutes('k', found.entry, hub.truth.position())).toBe(true);
     expect(late.memory.admit('k', found.entry, hub.truth.position())).toBe(false);
