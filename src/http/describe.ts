@@ -100,7 +100,7 @@ function inFull(req: Request, path: string): string {
   if (headers['x-forwarded-host'] !== undefined || headers['x-forwarded-proto'] !== undefined) {
     return `${req.protocol}\n${req.hostname}\n${path}`;
   }
-  return `${Reflect.has(req.socket, 'encrypted') ? 'https' : 'http'}\n${withoutPort(headers.host ?? '')}\n${path}`;
+  return `${'encrypted' in req.socket ? 'https' : 'http'}\n${withoutPort(headers.host ?? '')}\n${path}`;
 }
 
 /** As Express has it: the same application on another port is the same target. */
