@@ -9,25 +9,30 @@ import { cores, order, start, stop } from './processes.mjs';
  * `bytes`: memory of the process per entry beside the value. `hit`: µs of CPU. `invalidation`: ms, of one tag.
  * `commands`: what Redis is told for one invalidation. `redisBytes`: memory of Redis per entry beside the value.
  * @typedef {import('./growth-cases.mjs').Case & { bytes: number, hit: number, invalidation?: number, commands?: number, redisBytes?: number }} Growth
- * @returns {Promise<Growth[]>}
+ * @returns {Promise<{ rows: Growth[], skipped: Map<string, string> }>} what could be measured, and why the others could not
  */
 export async function measureGrowth({ quick, say }) {
   const server = await startRedis();
   const redis = new Redis(server.url);
   const rows = [];
+  const skipped = new Map();
   try {
     for (const one of growthCases(quick)) {
-      say(
-        `growth  ${one.cache.name} ${one.layer} ${one.curve}: ${one.entries} entries, ${one.share} of a tag, ${one.tags} tags`,
-      );
+      const { cache, layer, curve, entries, share, tags } = one;
+      const name = `${cache.name} ${layer} ${curve}: ${entries} entries, ${share} of a tag, ${tags} tags`;
+      say(`growth  ${name}`);
       await redis.flushall();
-      rows.push({ ...one, ...(await measure(one, redis, server.url)) });
+      try {
+        rows.push({ ...one, ...(await measure(one, redis, server.url)) });
+      } catch (error) {
+        skipped.set(name, error.message);
+      }
     }
   } finally {
     redis.disconnect();
     await server.stop();
   }
-  return rows;
+  return { rows, skipped };
 }
 
 async function measure(one, redis, redisUrl) {

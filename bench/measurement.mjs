@@ -56,7 +56,8 @@ export class Measurement {
 
   /** One arm that fails does not end a run of an hour. */
   #leftOut({ arm, size }, error) {
-    this.skipped.set(`${arm.name} ${size}`, error.message);
+    const [reason] = error.message.split('\n');
+    this.skipped.set(`${arm.name} ${size}`, reason);
     return undefined;
   }
 

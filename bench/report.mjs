@@ -155,9 +155,11 @@ function table(head, rows, names) {
 }
 
 /** @param {Map<string, string>} skipped what could not be measured, and why */
-export function writeMarkdown(results, growth, machine, plan, skipped) {
-  const leftOut = [...skipped].map(([arm, reason]) => `\n- Left out: ${arm}. ${reason}`).join('');
-  const curve = (name) => growthRows(growth.filter((row) => row.curve === name));
+function leftOut(skipped) {
+  return [...skipped].map(([name, reason]) => `\n- Left out: ${name}. ${reason}`).join('');
+}
+
+export function writeHits(results, machine, plan, skipped) {
   return `# What a hit costs
 
 Written by \`npm run bench\`; how it measures stands at the top of [run.mjs](run.mjs). The figure that counts is the ratio:
@@ -192,27 +194,38 @@ ${table(HEAD, rowsOf(results), 2)}
   here: the npm registry does not have it. Nor is a 304 of apicache: it carries the Content-Length of the body that it
   does not send, for which the load generator waits.
 - Throughput and latencies are those of a saturated server and one load generator on this machine.
-- Redis's own CPU time is not in these figures.${leftOut}
+- Redis's own CPU time is not in these figures.${leftOut(skipped)}
 
-## Growth
+What grows with entries and tags stands in [RESULTS-growth.md](RESULTS-growth.md).
 
-Median time of one invalidation by tag, and what reaches Redis for it; CPU time of a hit inside the process, values of
+## Where
+
+${table(['', ''], machine, 1)}
+`;
+}
+
+export function writeGrowth(growth, machine, skipped) {
+  const curve = (name) => growthRows(growth.filter((row) => row.curve === name));
+  return `# What grows with entries and tags
+
+Written by \`npm run bench\`; how it measures stands in [growth.mjs](growth.mjs) and [growth-worker.mjs](growth-worker.mjs). Median time of one invalidation by tag, and what reaches Redis for it; CPU time of a hit inside the process, values of
 ${VALUE_BYTES} bytes; memory per entry beside the value. Caches that find their entries when they invalidate pay for each;
 those that compare tags when they read do not. ${CACHES.filter(({ untagged }) => untagged)
     .map(({ title }) => title)
     .join(' and ')} have no tags.
+${leftOut(skipped)}
 
 ![growth](growth.svg)
 
-### Entries, each under a tag of its own
+## Entries, each under a tag of its own
 
 ${table(GROWTH_HEAD, curve('entries'), 2)}
 
-### Entries under the tag that is invalidated
+## Entries under the tag that is invalidated
 
 ${table(GROWTH_HEAD, curve('share'), 2)}
 
-### Tags per entry
+## Tags per entry
 
 ${table(GROWTH_HEAD, curve('tags'), 2)}
 

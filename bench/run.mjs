@@ -1,8 +1,10 @@
 // Measures hits, misses and growth against bare Express and other caches: `npm run bench`.
 //
-//   npm run bench                    everything, writes bench/RESULTS.md and its plots (about an hour)
+//   npm run bench                    everything (about an hour); writes RESULTS.md and RESULTS-growth.md with their plots
+//   npm run bench -- --part=hits     only what requests cost, or only `growth`; writes its page
+//   npm run bench -- --starts=1      each server started so many times (2 by itself)
 //   npm run bench -- --quick         50 kB only, fewer and shorter bursts, prints only (about four minutes)
-//   npm run bench -- --only=memory   some arms with their floors, prints only; names are in arms.mjs; `growth` is one
+//   npm run bench -- --only=memory   some arms with their floors, prints only; names are in arms.mjs
 //   npm run bench -- --size=2        one size in kB, prints only
 //   npm run bench -- --profile       CPU profile of every server in bench/out, prints only
 //
@@ -27,7 +29,7 @@ import { judge } from './judge.mjs';
 import { Measurement } from './measurement.mjs';
 import { cores, describeCores, start } from './processes.mjs';
 import { plotGrowth, plotRatios } from './plot.mjs';
-import { describeMachine, printAims, printGrowth, printTable, writeMarkdown } from './report.mjs';
+import { describeMachine, printAims, printGrowth, printTable, writeGrowth, writeHits } from './report.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const NAMESPACE = `bench-${process.pid}`;
@@ -39,13 +41,17 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     size: { type: 'string' },
     rounds: { type: 'string' },
+    starts: { type: 'string' },
+    part: { type: 'string' },
   },
 });
-const partial = Object.entries(flags).some(([, value]) => value !== false);
+/** Pages are written of whole parts only. */
+const writesPages = !flags.quick && !flags.profile && [flags.only, flags.size, flags.rounds].every((flag) => !flag);
 const plan = flags.quick
   ? { starts: 1, rounds: 3, warmUpRequests: 6_000, slices: 2, seconds: 0.2, profile: flags.profile }
   : { starts: 2, rounds: 3, warmUpRequests: 40_000, slices: 4, seconds: 0.25, profile: flags.profile };
 if (flags.rounds !== undefined) plan.rounds = Number(flags.rounds);
+if (flags.starts !== undefined) plan.starts = Number(flags.starts);
 
 if (!existsSync(here('../dist/esm/index.js'))) {
   console.error('There is no dist/esm: run `npm run build` first.');
@@ -54,8 +60,8 @@ if (!existsSync(here('../dist/esm/index.js'))) {
 
 const named = flags.only?.split(',');
 const wanted = (name) => named === undefined || named.includes(name);
-const cases = chooseCases();
-const withGrowth = wanted('growth') && flags.size === undefined && !flags.profile;
+const cases = flags.part === 'growth' ? [] : chooseCases();
+const withGrowth = flags.part !== 'hits' && named === undefined && flags.size === undefined && !flags.profile;
 if (withGrowth || cases.some(({ arm }) => arm.peer !== undefined)) installPeers();
 const service = await (process.env.REDIS_URL ? provideRedis() : startRedis().catch(() => provideRedis()));
 const redis = new Redis(service.url, { maxRetriesPerRequest: 1 });
@@ -74,13 +80,10 @@ const machine = describeMachine({
 });
 const load = start('load.mjs', { core: cores.load });
 const measurement = new Measurement(cases, plan, load, { namespace: NAMESPACE, redisUrl: service.url }, say);
-let results = [];
-let growth = [];
 try {
-  results = judge(cases, await measurement.run());
-  for (const [arm, reason] of measurement.skipped) console.log(`LEFT OUT: ${arm}. ${reason}`);
-  if (withGrowth)
-    growth = await measureGrowth({ quick: flags.quick, redisUrl: service.url, namespace: NAMESPACE, say });
+  // A page each, as soon as it is measured: what fails later, after most of an hour, must not take it along.
+  if (cases.length > 0) tellHits(judge(cases, await measurement.run()), measurement.skipped);
+  if (withGrowth) tellGrowth(await measureGrowth({ quick: flags.quick, say }));
 } finally {
   say('');
   load.send({ do: 'exit' });
@@ -89,11 +92,26 @@ try {
   await service.stop();
 }
 
-console.log([printTable(results), printAims(results), printGrowth(growth)].join('\n\n'));
-if (!partial) {
-  writeFileSync(here('RESULTS.md'), writeMarkdown(results, growth, machine, plan, measurement.skipped));
+function tellHits(results, skipped) {
+  say('');
+  tellLeftOut(skipped);
+  console.log([printTable(results), printAims(results)].join('\n\n'));
+  if (!writesPages) return;
+  writeFileSync(here('RESULTS.md'), writeHits(results, machine, plan, skipped));
   writeFileSync(here('results.svg'), plotRatios(results));
-  writeFileSync(here('growth.svg'), plotGrowth(growth));
+}
+
+function tellGrowth({ rows, skipped }) {
+  say('');
+  tellLeftOut(skipped);
+  console.log(printGrowth(rows));
+  if (!writesPages) return;
+  writeFileSync(here('RESULTS-growth.md'), writeGrowth(rows, machine, skipped));
+  writeFileSync(here('growth.svg'), plotGrowth(rows));
+}
+
+function tellLeftOut(skipped) {
+  for (const [name, reason] of skipped) console.log(`LEFT OUT: ${name}. ${reason}`);
 }
 
 function say(step) {
