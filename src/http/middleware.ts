@@ -6,7 +6,7 @@ import { errorText } from '../contract/errors.js';
 import type { BypassReason, EventSink } from '../contract/events.js';
 import type { Fallback, Forms, Reader, Turn } from '../contract/reading.js';
 import { bytesIn } from '../entry/codings.js';
-import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward } from './labels.js';
+import { answeredHere, forwarded, forwardFor, hit, printCacheName, type Forward, type Outcome } from './labels.js';
 import { lead } from './lead.js';
 import { Negotiation } from './negotiate.js';
 import { holdEndFor, passThrough } from './pass-through.js';
@@ -29,23 +29,19 @@ export interface MiddlewareParts {
 }
 
 /**
- * Marks a response that a cache has taken, for every copy of this library in the process: a second middleware on one does
- * nothing. Among Express' own locals, since one more property makes all that Node does with a response slower, and a
- * WeakSet of responses costs the collector more than all the rest of a look-up (1 us a request either way).
+ * Responses that a cache has handed on, shared by every copy of this library in the process: a second middleware on one
+ * does nothing. Not those that it has answered, which nobody sees after it: to remember one keeps the collector busy for
+ * longer than a look-up takes. Not a property of the response, because one more makes Node's own handling of it slower.
  */
-const TAKEN = Symbol.for('express-report-cache.taken');
+const HANDED_ON = responsesHandedOn();
 
-/** Outside Express a response has no locals yet. */
-interface Taken {
-  locals?: { [TAKEN]?: true };
-}
-
-/** @returns whether this is the first cache on the response */
-function takeFirst(res: Taken): boolean {
-  res.locals ??= {};
-  if (res.locals[TAKEN] === true) return false;
-  res.locals[TAKEN] = true;
-  return true;
+function responsesHandedOn(): WeakSet<object> {
+  const name = Symbol.for('express-report-cache.responses');
+  const known: unknown = Reflect.get(globalThis, name);
+  if (known instanceof WeakSet) return known;
+  const handedOn = new WeakSet();
+  Reflect.set(globalThis, name, handedOn);
+  return handedOn;
 }
 
 /** Methods that make a report; others change something, and are not what limits of reports are about. */
@@ -71,7 +67,12 @@ export function createMiddleware({
 
   function bypass(res: Response, reason: BypassReason, fwd: Forward = 'bypass', detail?: string): void {
     emit({ kind: 'bypass', type: route.type, reason, ...(detail === undefined ? {} : { detail }) });
-    passThrough(res, route, forwarded('BYPASS', fwd, fwd === 'bypass' ? reason : undefined));
+    pass(res, forwarded('BYPASS', fwd, fwd === 'bypass' ? reason : undefined));
+  }
+
+  function pass(res: Response, outcome: Outcome): void {
+    HANDED_ON.add(res);
+    passThrough(res, route, outcome);
   }
 
   /** Before the handler has run. */
@@ -93,9 +94,7 @@ export function createMiddleware({
         sendProblem(res, route, answeredHere('BYPASS', turn.reason), OVERLOADED);
         return;
       case 'alone':
-        runBeside(res, next, ask.request.owner, () =>
-          passThrough(res, route, forwarded('BYPASS', 'bypass', turn.reason)),
-        );
+        runBeside(res, next, ask.request.owner, () => pass(res, forwarded('BYPASS', 'bypass', turn.reason)));
         return;
       case 'lead':
         computeIfAdmitted(req, res, next, ask, turn);
@@ -179,8 +178,9 @@ export function createMiddleware({
       if (req.method === 'HEAD') {
         // Its answer has no body to store, and must not stand in for the GET's (RFC 9110 §9.3.2).
         load.decline('head');
-        passThrough(res, route, forwarded('MISS', fwd, detail));
+        pass(res, forwarded('MISS', fwd, detail));
       } else {
+        HANDED_ON.add(res);
         lead({ req, res, route, vary, negotiation, clock, load, fallback, baseKey: ask.baseKey, fwd, detail });
       }
       load.run(() => {
@@ -225,7 +225,7 @@ export function createMiddleware({
   }
 
   return function reportCache(req, res, next) {
-    if (!takeFirst(res)) {
+    if (HANDED_ON.has(res)) {
       next();
       return;
     }

@@ -330,6 +330,12 @@ onBoth('bypass', (express) => {
     const s = await stage(express, { behind: [inner], handler: json });
     expect((await s.ask()).headers['cache-status']).toBe('reports; fwd=uri-miss; stored');
     expect((await s.ask()).headers['cache-status']).toBe('reports; hit; ttl=300; detail=memory');
+    const unknown = await stage(express, {
+      route: { describe: () => ({ bypass: 'no-identity' }) },
+      behind: [inner],
+      handler: json,
+    });
+    expect((await unknown.ask()).headers['cache-status']).toBe('reports; fwd=bypass; detail=no-identity');
     expect(outer.reader.asked).toEqual([]);
   });
 });
