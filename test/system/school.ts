@@ -109,8 +109,9 @@ export class School {
     const reports = createReportCache({
       ...(redis && { redis }),
       namespace: this.namespace,
-      // A busy machine must not make a hit of these tests a bypass.
+      // A busy machine must not make a hit of these tests a bypass or a miss.
       redisDeadline: '5s',
+      databaseDeadline: '5s',
       identify: (req: Request) => ({ user: req.get('x-user') ?? '' }),
       onEvent: (event) => events.push(event),
       ...rest,
