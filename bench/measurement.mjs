@@ -105,7 +105,11 @@ export class Measurement {
     if (server !== undefined) {
       const { shows, asks } = arm;
       const { headers: raw, body } = await order(this.#load, {
-        ...{ do: 'prime', port: server.port, connections: CONNECTIONS, shows, asks },
+        do: 'prime',
+        port: server.port,
+        connections: CONNECTIONS,
+        shows,
+        asks,
       });
       await stop(server.process);
       const headers = [];

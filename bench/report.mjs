@@ -208,7 +208,8 @@ export function writeGrowth(growth, machine, skipped) {
   const curve = (name) => growthRows(growth.filter((row) => row.curve === name));
   return `# What grows with entries and tags
 
-Written by \`npm run bench\`; how it measures stands in [growth.mjs](growth.mjs) and [growth-worker.mjs](growth-worker.mjs). Median time of one invalidation by tag, and what reaches Redis for it; CPU time of a hit inside the process, values of
+Written by \`npm run bench\`; how it measures stands in [growth.mjs](growth.mjs) and [growth-worker.mjs](growth-worker.mjs). Median
+time of one invalidation by tag, and what reaches Redis for it; CPU time of a hit inside the process, values of
 ${VALUE_BYTES} bytes; memory per entry beside the value. Caches that find their entries when they invalidate pay for each;
 those that compare tags when they read do not. ${CACHES.filter(({ untagged }) => untagged)
     .map(({ title }) => title)

@@ -45,6 +45,10 @@ const { values: flags } = parseArgs({
     part: { type: 'string' },
   },
 });
+if (flags.part !== undefined && !['hits', 'growth'].includes(flags.part)) {
+  console.error(`There is no part "${flags.part}": hits or growth.`);
+  process.exit(1);
+}
 /** Pages are written of whole parts only. */
 const writesPages = !flags.quick && !flags.profile && [flags.only, flags.size, flags.rounds].every((flag) => !flag);
 const plan = flags.quick
@@ -93,7 +97,6 @@ try {
 }
 
 function tellHits(results, skipped) {
-  say('');
   tellLeftOut(skipped);
   console.log([printTable(results), printAims(results)].join('\n\n'));
   if (!writesPages) return;
@@ -102,7 +105,6 @@ function tellHits(results, skipped) {
 }
 
 function tellGrowth({ rows, skipped }) {
-  say('');
   tellLeftOut(skipped);
   console.log(printGrowth(rows));
   if (!writesPages) return;
@@ -111,6 +113,7 @@ function tellGrowth({ rows, skipped }) {
 }
 
 function tellLeftOut(skipped) {
+  say('');
   for (const [name, reason] of skipped) console.log(`LEFT OUT: ${name}. ${reason}`);
 }
 

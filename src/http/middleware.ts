@@ -30,8 +30,8 @@ export interface MiddlewareParts {
 
 /**
  * Responses that a cache has handed on, shared by every copy of this library in the process: a second middleware on one
- * does nothing. Not those that it has answered, which nobody sees after it: to remember one keeps the collector busy for
- * longer than a look-up takes. Not a property of the response, because one more makes Node's own handling of it slower.
+ * does nothing. Not those that it has answered, which nobody sees after it: to remember one costs a hit 1 us. Not a
+ * property of the response, because one more makes Node's own handling of it slower.
  */
 const HANDED_ON = responsesHandedOn();
 
